@@ -8,6 +8,7 @@ from typing import Any
 from chatterbox_worker.request import (
     OF_A_DIALOGUE,
     OF_A_VOICE,
+    VOICES,
     AudioRequest,
     ConversionRequest,
     DialogueTurn,
@@ -51,12 +52,8 @@ def _turn_fields(turn: DialogueTurn) -> dict[str, Any]:
 
 def _text_fields(request: SpeechRequest) -> dict[str, Any]:
     fields: dict[str, Any] = {
-        "text": request.text, "model": request.model, "language": str(request.tag), "voice": request.voice,
-        "reference_audio": request.reference_audio, "voice_url": request.voice_url, "format": request.format,
-        "sample_rate": request.sample_rate, "bitrate_kbps": request.bitrate_kbps, "speed": request.speed,
-        "seed": request.seed, "split_text": request.split_text, "chunk_size": request.chunk_size,
-        "cache": request.cache,
-        "reference_transcript": request.reference_transcript, "max_chunk_s": request.max_chunk_s,
+        **{name: getattr(request, name) for name in (*_ALIKE, *_OF_A_TEXT)},
+        "language": str(request.tag),
         "normalize": request.normalize_as_given, "pronunciations": dict(request.pronunciations) or None,
         "context": [turn.model_dump() for turn in request.context] or None,
         "respeak": list(request.respeak) or None, "check": request.check_as_given,
@@ -67,6 +64,9 @@ def _text_fields(request: SpeechRequest) -> dict[str, Any]:
     return without_nulls(fields)
 
 
+_ALIKE = (*VOICES, "model", "format", "sample_rate", "bitrate_kbps", "seed", "cache")
+"""The fields that speech and a conversion have alike."""
+_OF_A_TEXT = ("text", "speed", "split_text", "chunk_size", "reference_transcript", "max_chunk_s")
 _OFTEN_DEFAULT = (
     "text_format", "line_breaks", "emoji", "ssml_strict", "pause_s", "timestamps", "loudness_lufs", "gain_db", "trim",
     "attempts", "max_word_error", "on_fail",
@@ -82,10 +82,10 @@ def _given_fields(request: SpeechRequest) -> dict[str, Any]:
 
 def _conversion_fields(request: ConversionRequest) -> dict[str, Any]:
     audio = request.audio
-    return without_nulls({
-        "action": "convert", "audio": base64.b64encode(audio).decode() if isinstance(audio, bytes) else audio,
-        "audio_url": request.audio_url, "model": request.model, "voice": request.voice,
-        "reference_audio": request.reference_audio, "voice_url": request.voice_url, "format": request.format,
-        "sample_rate": request.sample_rate, "bitrate_kbps": request.bitrate_kbps, "seed": request.seed,
-        "cache": request.cache,
-    })  # fmt: skip
+    return without_nulls(
+        {
+            **{name: getattr(request, name) for name in (*_ALIKE, "audio_url")},
+            "action": "convert",
+            "audio": base64.b64encode(audio).decode() if isinstance(audio, bytes) else audio,
+        }
+    )
