@@ -34,7 +34,7 @@ class FaultPlan:
 
     def __init__(self) -> None:
         self._plans: dict[Route, deque[Fault]] = {route: deque() for route in ROUTES}
-        self.on_change: Callable[[], None] = lambda: None
+        self.on_change: Callable[[], object] = lambda: None
         """Called when a fault has been added; the queue then ends its open polls."""
 
     def add(self, route: Route, fault: Fault, *, times: int = 1) -> None:

@@ -18,6 +18,7 @@ import uuid
 from collections import deque
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from concurrent.futures import Future
+from functools import partial
 from pathlib import Path
 from types import MappingProxyType, TracebackType
 from typing import Any, Self, TypeVar
@@ -233,7 +234,7 @@ class LocalQueue:
             started.set_exception(error)
             return
         self._port = runner.addresses[0][1]
-        self.faults.on_change = lambda: self._call_on_loop(self._context.condition.notify)
+        self.faults.on_change = partial(self._loop.call_soon_threadsafe, self._context.condition.notify)
         try:
             self._supervisor.tick(self._context.now())
             started.set_result(self._port)
@@ -266,10 +267,6 @@ class LocalQueue:
             webhooks.send(job)
         if gone or changed:
             context.condition.notify()
-
-    def _call_on_loop(self, callback: Callable[[], None]) -> None:
-        if self._loop is not None:
-            self._loop.call_soon_threadsafe(callback)
 
     def _run_on_loop(self, coroutine: Coroutine[Any, Any, _T]) -> _T:
         if self._loop is None or not self._loop.is_running():

@@ -54,6 +54,7 @@ _DOWNLOADED = ("*.safetensors", "*.pt", "*.json", "merges.txt")
 _TRAINERS_OWN = ("optimizer", "scheduler", "rng_state", "training_args")  # how the names of files without a part begin
 _LAYERS = {True: "tfmr.h.", False: "tfmr.layers."}
 _MEANFLOW = "flow.decoder.estimator.time_embed_mixer.weight"  # only a flow of two steps has it
+_PROMPT = "t3.cond_prompt_speech_tokens"  # of a built-in voice
 _MANIFEST_FIELDS = ("t3", "s3gen", "voice_encoder", "conditionals", "text_vocab")
 
 _log = logging.getLogger(__name__)
@@ -250,7 +251,11 @@ def _choose_files(search: _Search, path: Path, base: Layout) -> tuple[Layout, di
         "t3": t3,
         "s3gen": search.choose(S3GEN, base.s3gen, lambda shapes: (_MEANFLOW in shapes) is base.meanflow),
         "voice_encoder": search.choose(VOICE_ENCODER, base.voice_encoder),
-        "conditionals": search.choose(CONDITIONALS, base.conditionals, lambda shapes: _is_voice_of(base, shapes)),
+        "conditionals": search.choose(
+            CONDITIONALS,
+            base.conditionals,
+            lambda shapes: max(shapes.get(_PROMPT, ()), default=0) <= base.prompt_tokens,
+        ),
     }
     tokenizer, text_vocab = _choose_tokenizer(search, t3, base)
     names: dict[str, Any] = {part: each.path.name for part, each in own.items() if each is not None}
@@ -307,10 +312,6 @@ def _check_family(search: _Search, path: Path, shapes: Shapes) -> None:
             f"has {layout.layers} layers {'of GPT-2' if layout.is_gpt else 'of Llama'} of width {layout.width} and "
             f"{layout.speech_vocab} speech tokens"
         )
-
-
-def _is_voice_of(layout: Layout, shapes: Shapes) -> bool:
-    return max(shapes.get("t3.cond_prompt_speech_tokens", ()), default=0) <= layout.prompt_tokens
 
 
 def _choose_tokenizer(search: _Search, t3: Contents, base: Layout) -> tuple[tuple[Path, ...], int]:

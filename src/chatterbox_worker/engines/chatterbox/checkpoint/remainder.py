@@ -10,7 +10,6 @@ without the original files.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
 
 import torch
 from safetensors import SafetensorError, safe_open
@@ -59,13 +58,11 @@ def write_remainder(checkpoint: Checkpoint) -> None:
         for name, tensor in state.items()
         if tensor.ndim < 2 or (part == _S3GEN and name.startswith(_REFERENCE))
     }
-    about = {part: json.dumps(_shapes(state)) for part, state in states.items()} | {"revision": checkpoint.revision}
+    shapes = {
+        part: json.dumps({name: list(tensor.shape) for name, tensor in state.items()}) for part, state in states.items()
+    }
     with files.draft(checkpoint.remainder) as draft:
-        write_tensors(draft, kept, about)
-
-
-def _shapes(state: Mapping[str, Tensor]) -> dict[str, list[int]]:
-    return {name: list(tensor.shape) for name, tensor in state.items()}
+        write_tensors(draft, kept, shapes | {"revision": checkpoint.revision})
 
 
 def _load(checkpoint: Checkpoint, part: str, starts: tuple[str, ...] = ()) -> dict[str, Tensor]:
@@ -73,13 +70,11 @@ def _load(checkpoint: Checkpoint, part: str, starts: tuple[str, ...] = ()) -> di
         with safe_open(checkpoint.remainder, framework="pt") as file:
             stored, shapes = frozenset(file.keys()), json.loads(file.metadata()[part])
             return {
-                name: file.get_tensor(full) if (full := f"{part}.{name}") in stored else _placeholder(shape)
+                name: file.get_tensor(full)
+                if (full := f"{part}.{name}") in stored
+                else torch.empty(shape, device="meta")
                 for name, shape in shapes.items()
                 if name.startswith(starts or ("",))
             }
     except (SafetensorError, OSError, KeyError, TypeError, ValueError) as error:
         raise NotReady(f"the weights file {checkpoint.remainder} cannot be read: {error}") from error
-
-
-def _placeholder(shape: list[int]) -> Tensor:
-    return torch.empty(shape, device="meta")
