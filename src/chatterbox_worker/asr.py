@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import importlib.util
 import threading
+from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
+
+import numpy as np
 
 from chatterbox_worker.audio.clip import Audio, silence
 from chatterbox_worker.audio.resample import resample
@@ -14,6 +18,8 @@ from chatterbox_worker.errors import InvalidRequest, NotReady
 
 RATE = 16_000
 """Hertz: Whisper's."""
+_WINDOW_S = 30  # what Whisper reads at once
+_WINDOWS = 3  # of a long recording, in which its language is looked for
 _NEEDS = "needs the package faster-whisper (the extra named asr): pip install faster-whisper"
 
 
@@ -112,6 +118,27 @@ class SpeechRecognizer:
             found.language,
             tuple(TranscribedWord(word.word.strip(), float(word.start), float(word.end)) for word in words),
         )
+
+    def detect_language(self, audio: Audio) -> Mapping[str, float]:
+        """The probability of each language that the model knows, by its ISO 639-1 code, likeliest first.
+
+        The mean over at most three windows of 30 s, spread evenly: a jingle or a quotation does not decide for a long
+        recording. Empty for a model of one language.
+
+        Raises:
+            NotReady: see `load`.
+        """
+        samples, size = resample(audio, RATE).samples, _WINDOW_S * RATE
+        windows = min(_WINDOWS, -(-len(samples) // size))
+        with self._lock:
+            model = self._load()
+            if not model.model.is_multilingual:
+                return {}
+            found: Counter[str] = Counter()
+            for start in np.linspace(0, max(0, len(samples) - size), windows).astype(int):
+                for language, probability in model.detect_language(samples[start : start + size])[2]:
+                    found[language] += probability / windows
+        return dict(found.most_common())
 
     def _load(self) -> Any:
         if self._model is None:

@@ -155,8 +155,8 @@ def test_bad_arguments_are_named(arguments: list[str], reason: str, capfd: pytes
         (["--input-dir", "nowhere"], "--input-dir 'nowhere' is not a folder"),
         (["--output-voice-id", "../x"], "--output-voice-id '../x' is not an id"),
         (["--output-voice-id", "default"], 'not "default"'),
-        (["--like", "in/empty.wav"], "--like is empty"),
-        (["--like", "nowhere.wav"], "--like cannot be read"),
+        (["--like", "in/empty.wav"], "--like 'in/empty.wav' is empty"),
+        (["--like", "nowhere.wav"], "--like 'nowhere.wav' cannot be read"),
         (["--report", "in"], "in: Is a directory"),
     ],
 )

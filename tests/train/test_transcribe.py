@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -12,21 +13,27 @@ import soundfile
 from chatterbox_worker.asr import SpeechRecognizer, TranscribedWord, Transcript
 from chatterbox_worker.audio.activity import find_loud, find_stretches, measure_levels
 from chatterbox_worker.audio.clip import Audio, silence
+from chatterbox_worker.clone.recordings import files_in
 from chatterbox_worker.errors import InvalidRequest
 from chatterbox_worker.train import transcribe
 from chatterbox_worker.train.rows import rows_of
+from chatterbox_worker.train.spoken_language import OtherLanguage, other_language
 from chatterbox_worker.train.transcribe import RATE, find_recordings, main, make_dataset
 from support.audio_clips import tone
 from support.training_clips import wav
 
 
 class _Recognizer:
-    """Writes a sentence for every sound; `stop_at`: the call that is stopped by Ctrl-C."""
+    """Writes a sentence for every sound; `stop_at`: the call that is stopped by Ctrl-C; `german`: sounds this long."""
 
     name = "base"
 
-    def __init__(self, stop_at: int = 0) -> None:
-        self.calls, self._stop_at = 0, stop_at
+    def __init__(self, stop_at: int = 0, german: Sequence[float] = ()) -> None:
+        self.calls, self._stop_at, self._german = 0, stop_at, german
+
+    def detect_language(self, audio: Audio) -> dict[str, float]:
+        is_german = round(audio.duration_s, 1) in self._german
+        return {"de": 0.97, "en": 0.01} if is_german else {"en": 0.5, "de": 0.3}
 
     def transcribe(self, audio: Audio, language: str | None = None) -> Transcript:
         self.calls += 1
@@ -84,9 +91,11 @@ def test_a_folder_of_recordings_becomes_a_data_set(tmp_path: Path) -> None:
         assert (len(sound) / rate, rate) == (pytest.approx(float(line["seconds"]), abs=0.01), RATE)
     assert float(table[2]["seconds"]) == pytest.approx(8.7, abs=0.05)
     assert not (out / "transcribed.jsonl").exists()
-    assert next(find_recordings(source / "talk.wav", out)).id == "talk"
-    with pytest.raises(InvalidRequest, match="neither a table"):  # of its own clips, by a path written otherwise
-        next(find_recordings(out / "clips", source / ".." / out.relative_to(tmp_path)))
+    assert next(find_recordings(source / "talk.wav")).id == "talk"
+    assert len(list(find_recordings(source))) == 5  # not the clips, for any other run
+    assert {path.name for path in files_in(source)} >= {"talk.wav", "notes.txt", "metadata.csv"}  # `clone`'s
+    assert not any(path.suffix == ".flac" and "set" in path.parts for path in files_in(source))
+    assert len(list(find_recordings(out / "clips"))) == 7  # named, they are meant
 
 
 def test_a_recording_named_like_a_clip_of_another_is_a_clip_of_its_own(tmp_path: Path) -> None:
@@ -124,6 +133,47 @@ def test_a_run_that_was_stopped_does_not_transcribe_again(tmp_path: Path, monkey
     assert len(_table(out)) > 3
 
 
+def test_recordings_in_another_language_are_named_and_most_are_refused(tmp_path: Path) -> None:
+    source, out = tmp_path / "in", tmp_path / "set"
+    for seconds in (2.0, 3.0, 4.0):
+        _write(source / f"{seconds:.0f}.wav", tone(seconds))
+    (source / "broken.wav").write_bytes(b"not sound")  # is not counted
+    with pytest.raises(InvalidRequest, match=r"as en, and 2 of 3 sound .*2\.wav like de \(0\.97\), .*4\.wav like de"):
+        make_dataset(source, out, _Recognizer(german=(2.0, 4.0)), print, language="en")
+    assert not (out / "metadata.csv").exists()
+    again, lines = _Recognizer(), list[str]()
+    with pytest.raises(InvalidRequest, match="as en, and 2 of 3 "):  # also from what was transcribed before
+        make_dataset(source, out, again, print, language="en")
+    assert again.calls == 0
+    (source / "broken.wav").unlink()
+    first = _Recognizer(german=(2.0, 3.0, 4.0))
+    with pytest.raises(InvalidRequest, match="as en, and 2 of 3 "):
+        make_dataset(source, tmp_path / "other", first, print, language="en")
+    assert first.calls == 2  # the third is not transcribed
+    make_dataset(source, tmp_path / "few", _Recognizer(german=(3.0,)), lines.append, language="en")
+    warning = f"  {source / '3.wav'}: it sounds like de (probability 0.97) and was transcribed as en: check its lines"
+    assert [line for line in lines if "sounds like" in line] == [f"{warning}, or leave it out"]
+    for language in ("de", None):
+        make_dataset(source, tmp_path / f"as {language}", _Recognizer(german=(2.0, 4.0)), print, language=language)
+
+
+@pytest.mark.parametrize(
+    ("probabilities", "wanted", "found"),
+    [
+        ({"de": 0.81, "en": 0.019}, "en", OtherLanguage("de", 0.81)),
+        ({"de": 0.79, "en": 0.019}, "en", None),
+        ({"de": 0.81, "en": 0.021}, "en", None),
+        ({"de": 0.81, "en": 0.019}, "de", None),
+        ({"de": 0.81, "en": 0.19}, "tlh", None),
+        ({}, "en", None),
+    ],
+)
+def test_only_a_clearly_different_language_counts(
+    probabilities: dict[str, float], wanted: str, found: OtherLanguage | None
+) -> None:
+    assert other_language(probabilities, wanted) == found
+
+
 def test_the_command_says_what_is_wrong(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -141,4 +191,4 @@ def test_the_command_says_what_is_wrong(
     assert "is there already" in capsys.readouterr().err
     assert (tmp_path / "set" / "metadata.csv").read_text() == "corrected by hand"
     with pytest.raises(InvalidRequest, match="neither a table"):
-        next(find_recordings(tmp_path / "set", tmp_path / "other"))
+        next(find_recordings(tmp_path / "set"))

@@ -52,7 +52,7 @@ def _settings(options: argparse.Namespace) -> Settings:
 
 def _track(items: Sequence[Any], unit: str) -> Iterable[Any]:
     tracked: Iterable[Any] = tqdm(
-        items, desc={"file": "reading", "recording": "comparing"}[unit], unit=unit, leave=False
+        items, desc={"file": "reading", "recording": "comparing"}[unit], unit=unit, leave=False, disable=None
     )
     return tracked
 

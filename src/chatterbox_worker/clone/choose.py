@@ -14,7 +14,7 @@ import numpy as np
 
 from chatterbox_worker.audio.clip import Audio, concatenate, silence
 from chatterbox_worker.audio.level import CEILING_DBTP, speech_level, true_peak
-from chatterbox_worker.clone.quality import GOOD_SNR_DB
+from chatterbox_worker.clone.quality import GOOD_SNR_DB, down
 from chatterbox_worker.clone.recordings import RATE, SourceRecording
 from chatterbox_worker.clone.segments import Segment
 from chatterbox_worker.errors import InvalidRequest
@@ -113,7 +113,9 @@ def _collect(kept: Sequence[Segment], similarities: Similarities) -> tuple[Segme
         chosen.append(each)
     length_s = sum(piece.duration_s for piece in chosen)
     if length_s < SHORTEST_S:
-        raise InvalidRequest(f"there are only {length_s:.1f} s of good speech; a voice needs at least {SHORTEST_S:g}")
+        raise InvalidRequest(
+            f"there are only {down(length_s, 1)} s of good speech; a voice needs at least {SHORTEST_S:g}"
+        )
     return tuple(sorted(chosen, key=kept.index))
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 
-from chatterbox_worker.clone.quality import REVERBERANT_S
+from chatterbox_worker.clone.quality import REVERBERANT_S, down
 from chatterbox_worker.clone.recordings import SourceRecording
 from chatterbox_worker.clone.segments import Segment
 from chatterbox_worker.clone.speakers import ONE_PERSON, Groups, most_spread, one_person
@@ -20,13 +20,13 @@ def likeness(groups: Groups, speaker: int) -> Iterator[str]:
     count, halves, spread = groups.counts[speaker], groups.halves[speaker], groups.spreads[speaker]
     if halves < one_person(count):
         yield (
-            f"the speech falls in two parts that are {halves:.2f} similar; one person's are at least "
+            f"the speech falls in two parts that are {down(halves, 2)} similar; one person's are at least "
             f"{one_person(count):.2f}: it may be two people, or one in two places or moods"
         )
     elif count >= _ENOUGH and halves < ONE_PERSON and spread > most_spread(count):
         yield (
-            f"{spread:.0%} of the differences within the speech are in one direction; one person's are at most "
-            f"{most_spread(count):.0%}: it may be two people, or one in two places or moods"
+            f"{spread:.1%} of the differences within the speech are in one direction; one person's are at most "
+            f"{most_spread(count):.1%}: it may be two people, or one in two places or moods"
         )
 
 

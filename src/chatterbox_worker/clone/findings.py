@@ -20,7 +20,7 @@ from chatterbox_worker.clone.recordings import RefusedRecording, SourceRecording
 from chatterbox_worker.clone.segments import Segment, speech_in, split
 from chatterbox_worker.clone.speakers import EmbeddedSegment, Groups, Speakers
 from chatterbox_worker.clone.windows import Encoder, Window, embed_windows
-from chatterbox_worker.errors import InvalidRequest
+from chatterbox_worker.errors import InvalidRequest, quote
 
 ENOUGH_S = 300.0
 """Of good speech: more would not change the speaker embedding."""
@@ -155,10 +155,10 @@ def examine(
 
 
 def _embed_wanted(encoder: Encoder, path: Path) -> Samples:
-    recording, filtered = read(path, "--like")
+    recording, filtered = read(path, f"--like {quote(str(path))}")
     windows = embed_windows(encoder, recording, speech_in(recording, split(recording, filtered=filtered)))
     if not windows:
-        raise InvalidRequest("--like has no speech of 0.8 s without a pause", field="like")
+        raise InvalidRequest(f"--like {quote(str(path))} has no speech of 0.8 s without a pause", field="like")
     return speakers.mean_embedding(windows)
 
 

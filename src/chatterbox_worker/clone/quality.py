@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -30,38 +31,38 @@ class _Rule:
     is_broken: Callable[[Segment, float], bool]
     """Of a segment and the least distance of noise in dB that is asked for."""
     sentence: str
-    """Formatted with the segment as `it` and that distance as `snr_db`."""
+    """Formatted with the segment as `it`, what is too little of it rounded `down`, and that distance as `snr_db`."""
 
 
 _TOO_SHORT = _Rule(
     lambda it, _: it.duration_s < SHORTEST_S,
-    f"too short: {{it.duration_s:.1f}} s, at least {SHORTEST_S} s are needed",
+    f"too short: {{duration_s}} s, at least {SHORTEST_S} s are needed",
 )
 
 _TOO_QUIET = _Rule(
     lambda it, _: it.level_dbfs < QUIETEST_DBFS,
-    f"too quiet: {{it.level_dbfs:.0f}} dBFS, at least {QUIETEST_DBFS:.0f} are needed",
+    f"too quiet: {{level_dbfs}} dBFS, at least {QUIETEST_DBFS:.0f} are needed",
 )
 _NOISY = _Rule(
     lambda it, snr_db: it.snr_db < snr_db,
-    "noisy: the noise is {it.snr_db:.0f} dB below the voice, at least {snr_db:.0f} dB are needed (--min-snr)",
+    "noisy: the noise is {own_db} dB below the voice, at least {snr_db:g} dB are needed (--min-snr)",
 )
 _CONSTANT = _Rule(
     lambda it, snr_db: it.depth_db < min(LEAST_DEPTH_DB, snr_db),
-    "noisy: a constant sound is {it.depth_db:.0f} dB below the voice, at least {depth_db:.0f} dB are needed",
+    "noisy: a constant sound is {own_depth_db} dB below the voice, at least {depth_db:g} dB are needed",
 )
 _BACKGROUND = (_NOISY, _CONSTANT)
 _MOST_NOTES = 0.4
 """Of the windows in pauses: clean readers have at most 17 %, with other people behind them or in a room 43 %, and
 chords, melodies and instruments 25 dB below them 42 % and more, except where the reader's own noise hides them."""
-_MUSIC = "music: {notes:.0%} of the pauses near it have notes, at most {most:.0%} are accepted (--allow-music)"
+_MUSIC = "music: {notes} % of the pauses near it have notes, at most {most:.0f} % are accepted (--allow-music)"
 _REVERBERANT = (
-    "reverberant: the room rings for {room_s:.1f} s, and its echo is {it.snr_db:.0f} dB below the voice, at least "
-    "{snr_db:.0f} dB are needed (--min-snr)"
+    "reverberant: the room rings for {room_s:.1f} s, and its echo is {own_db} dB below the voice, at least "
+    "{snr_db:g} dB are needed (--min-snr)"
 )
 _DENSE = (
-    "without a pause: only {it.silence_s:.1f} s near it are silent, and {it.snr_db:.0f} dB below the voice, at least "
-    "{snr_db:.0f} dB are needed (--min-snr)"
+    "without a pause: only {it.silence_s:.1f} s near it are silent, and {own_db} dB below the voice, at least "
+    "{snr_db:g} dB are needed (--min-snr)"
 )
 
 # The first broken rule is the reported reason.
@@ -92,7 +93,7 @@ def fault(
     """
     broken = next((rule for rule in _RULES if rule.is_broken(segment, min_snr_db)), None)
     if has_music(notes) and (broken is None or broken in _BACKGROUND):
-        return _MUSIC.format(notes=notes, most=_MOST_NOTES)
+        return _MUSIC.format(notes=math.ceil(100 * (notes or 0.0)), most=100 * _MOST_NOTES)
     if broken is None:
         return None
     if broken in _BACKGROUND and (reverberation_s or 0.0) > REVERBERANT_S:
@@ -102,7 +103,21 @@ def fault(
     else:
         sentence = broken.sentence
     depth_db = min(LEAST_DEPTH_DB, min_snr_db)
-    return sentence.format(it=segment, snr_db=min_snr_db, depth_db=depth_db, room_s=reverberation_s)
+    return sentence.format(
+        it=segment,
+        snr_db=min_snr_db,
+        depth_db=depth_db,
+        room_s=reverberation_s,
+        duration_s=down(segment.duration_s, 1),
+        level_dbfs=down(segment.level_dbfs),
+        own_db=down(segment.snr_db),
+        own_depth_db=down(segment.depth_db),
+    )
+
+
+def down(value: float, digits: int = 0) -> str:
+    """What is below a limit as text, rounded down: to the nearest it could read as the limit itself."""
+    return f"{math.floor(value * 10**digits) / 10**digits:.{digits}f}"
 
 
 def has_music(notes: float | None) -> bool:

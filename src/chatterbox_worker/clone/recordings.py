@@ -21,6 +21,7 @@ from chatterbox_worker.audio.rumble import without_rumble
 from chatterbox_worker.audio.trim import Levels
 from chatterbox_worker.catalogue import MODEL_RATE
 from chatterbox_worker.errors import InvalidRequest, quote
+from chatterbox_worker.recording_files import find_files
 
 RATE = MODEL_RATE
 """Hertz of all recordings in memory: the models' own rate."""
@@ -65,14 +66,14 @@ class RefusedRecording:
 
 
 def files_in(folder: Path) -> list[Path]:
-    """Every file in the folder and its subfolders except hidden ones, sorted by name.
+    """The files of `find_files`.
 
     Raises:
         InvalidRequest: no such folder, no files, or more than 1000.
     """
     if not folder.is_dir():
         raise InvalidRequest(f"--input-dir {quote(str(folder))} is not a folder", field="input_dir")
-    found = sorted(path for path in folder.rglob("*") if path.is_file() and not _is_hidden(path, folder))
+    found = find_files(folder)
     if not 0 < len(found) <= _MOST_FILES:
         raise InvalidRequest(
             f"--input-dir {quote(str(folder))} has {len(found)} files; 1 to {_MOST_FILES} are allowed",
@@ -145,7 +146,3 @@ def _check_new(recording: SourceRecording, before: list[SourceRecording]) -> Non
         raise InvalidRequest(f"{name} is the same file as {same}", field=name)
     if sum(other.audio.duration_s for other in before) + recording.audio.duration_s > _MOST_S:
         raise InvalidRequest(f"{name} is too long: all files together may have at most {_MOST_S:g} s", field=name)
-
-
-def _is_hidden(path: Path, folder: Path) -> bool:
-    return any(part.startswith(".") for part in path.relative_to(folder).parts)

@@ -21,6 +21,7 @@ import numpy as np
 import numpy.typing as npt
 
 from chatterbox_worker.audio.clip import Samples
+from chatterbox_worker.clone.quality import down
 from chatterbox_worker.clone.segments import Segment
 from chatterbox_worker.clone.windows import Window
 
@@ -166,10 +167,10 @@ def fault(speakers: Speakers, index: int, *, min_similarity: float = SAME_SPEAKE
     """Why a segment is not the speaker's; None if it is."""
     similarity, weakest = speakers.similarity[index], speakers.weakest[index]
     if similarity < min_similarity:
-        return f"other voice: similarity {similarity:.2f}, at least {min_similarity:.2f} is needed"
+        return f"other voice: similarity {down(similarity, 2)}, at least {min_similarity:.2f} is needed"
     least = min_similarity - _PART_SLACK
     if weakest < least:
-        return f"other voice in a part of it: similarity {weakest:.2f} there, at least {least:.2f} is needed"
+        return f"other voice in a part of it: similarity {down(weakest, 2)} there, at least {least:.2f} is needed"
     if speakers.people[index] == UNCERTAIN:
         return f"change of speaker in it: similarity {similarity:.2f}, and {speakers.others[index]:.2f} to another"
     if similarity - speakers.others[index] < _MARGIN:

@@ -11,6 +11,7 @@ from chatterbox_worker import __version__
 from chatterbox_worker.clone import speakers
 from chatterbox_worker.clone.choose import ClipSpan, ReferenceClip, choose_clip
 from chatterbox_worker.clone.findings import Findings
+from chatterbox_worker.clone.quality import down
 from chatterbox_worker.engine import Speaker
 from chatterbox_worker.errors import InvalidRequest
 from chatterbox_worker.voices.bundle import Bundle
@@ -45,7 +46,8 @@ def build_voice(
         raise InvalidRequest(f"{'; '.join(findings.doubts)} (--despite-doubts)", field="input_dir")
     if findings.kept_s < min_speech_s:
         raise InvalidRequest(
-            f"there are only {findings.kept_s:.1f} s of good speech; {min_speech_s:g} s are needed (--min-seconds)",
+            f"there are only {down(findings.kept_s, 1)} s of good speech; "
+            f"{min_speech_s:g} s are needed (--min-seconds)",
             field="input_dir",
         )
     clip = choose_clip(findings.kept, findings.recordings, findings.similarities)

@@ -139,7 +139,7 @@ def _find_rows(options: Options) -> Iterator[TranscriptRow] | None:
     if options.data is not None and options.data.suffix != ".parquet":
         if is_recording(options.data) or (options.data.is_dir() and not tables_in(options.data)):
             if not (_transcribed(options) / TABLE).exists():
-                next(find_recordings(options.data, _transcribed(options)))
+                next(find_recordings(options.data))
             return None
         return rows_of(options.data)
     from chatterbox_worker.train.hub import rows_of_dataset  # noqa: PLC0415 - importing datasets takes seconds

@@ -16,6 +16,7 @@ from chatterbox_worker.engines.chatterbox.training.corpus import Corpus
 from chatterbox_worker.engines.chatterbox.training.result import TrainedModel
 from chatterbox_worker.engines.chatterbox.training.voice import main_person
 from chatterbox_worker.errors import WorkerError
+from chatterbox_worker.recording_files import generated_folder
 from chatterbox_worker.train.session import Session
 from chatterbox_worker.voices.bundle import Bundle
 from chatterbox_worker.voices.contents import wav_of
@@ -68,7 +69,7 @@ class SampleWriter:
         except WorkerError as error:
             _log.warning("no samples at step %d: %s", step, error.message)
             return None
-        self._folder.mkdir(exist_ok=True)
+        generated_folder(self._folder)
         for number, audio in enumerate(samples, 1):
             (self._folder / f"step-{step:06d}-{number}.wav").write_bytes(wav_of(audio))
         return self._score(samples, step)

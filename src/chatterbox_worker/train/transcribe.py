@@ -12,7 +12,7 @@ import csv
 import json
 import logging
 import sys
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from itertools import chain, count
 from pathlib import Path
@@ -28,10 +28,12 @@ from chatterbox_worker.audio.passages import TOKEN_S, LevelMeter, Stretch, cut_s
 from chatterbox_worker.catalogue import MODEL_RATE
 from chatterbox_worker.config import Settings, environment
 from chatterbox_worker.errors import InvalidRequest, WorkerError, quote
+from chatterbox_worker.recording_files import find_files, generated_folder
 from chatterbox_worker.train.clips import LOWEST_RATE, RefusedClip
 from chatterbox_worker.train.cuts import TranscribedClip, cut
 from chatterbox_worker.train.options import language_code
 from chatterbox_worker.train.progress import progress
+from chatterbox_worker.train.spoken_language import LanguageCheck, OtherLanguage, WrongLanguage, other_language
 
 RATE = MODEL_RATE
 """Hertz of the clips: the models' own rate."""
@@ -52,6 +54,7 @@ class Recognizer(Protocol):
     @property
     def name(self) -> str: ...
     def transcribe(self, audio: Audio, language: str | None = None) -> Transcript: ...
+    def detect_language(self, audio: Audio) -> Mapping[str, float]: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,28 +90,33 @@ def make_dataset(
     """Transcribe the recordings in `source`, a folder or one recording, into the data set `out`.
 
     Returns the recordings that cannot be used, with the reasons. `language`: None to recognise each recording's.
-    `whole_s`: longer recordings are cut.
+    `whole_s`: longer recordings are cut. Recordings that sound like another language than the given one are printed.
 
     Raises:
-        InvalidRequest: there are no recordings, or no speech in them.
+        InvalidRequest: there are no recordings, no speech in them, or most are in another language.
         NotReady: the recogniser cannot be loaded.
         OSError: the data set cannot be written.
     """
-    recordings = list(find_recordings(source, out))
-    (out / "clips").mkdir(parents=True, exist_ok=True)
+    recordings = list(find_recordings(source))
+    generated_folder(out / "clips")
     journal = _Journal(out / "transcribed.jsonl", [recognizer.name, language, whole_s])
-    maker = _ClipMaker(out, recognizer, journal, print_line, language=language, whole_s=whole_s)
+    check = None if language is None else LanguageCheck(language, len(recordings))
+    maker = _ClipMaker(out, recognizer, journal, print_line, language=language, whole_s=whole_s, check=check)
     rows: list[TableRow] = []
     refused: list[RefusedClip] = []
     with progress("transcribing", "recording", print_line, total=len(recordings)) as shown:
         for recording in shown.over(recordings):
             try:
                 rows += maker.rows_of(recording)
+            except WrongLanguage:
+                raise
             except InvalidRequest as refusal:
                 refused.append(RefusedClip(recording.id, recording.path.name, refusal.message))
     if not rows:
         whys = "; ".join(f"{each.where}: {each.why}" for each in refused[:3])
         raise InvalidRequest(f"no speech in {source} can be used: {whys}", field="data")
+    for warning in check.warnings() if check else ():
+        print_line(f"  {warning}")
     write_table(out / TABLE, rows)
     journal.path.unlink(missing_ok=True)
     minutes = sum(row.seconds for row in rows) / 60
@@ -118,17 +126,15 @@ def make_dataset(
     return refused
 
 
-def find_recordings(source: Path, out: Path) -> Iterator[_Recording]:
-    """`source` itself, or the audio files in it and its folders, by name; without hidden ones and those in `out`.
+def find_recordings(source: Path) -> Iterator[_Recording]:
+    """`source` itself, or the audio files among its `find_files`.
 
     Raises:
         InvalidRequest: there is none.
     """
     is_folder = source.is_dir()
     folder = source if is_folder else source.parent
-    paths = sorted(path for path in source.rglob("*") if is_recording(path)) if is_folder else [source]
-    own = out.resolve()
-    found = [path for path in paths if not _is_hidden(path, folder) and not path.parent.resolve().is_relative_to(own)]
+    found = [path for path in find_files(source) if is_recording(path)] if is_folder else [source]
     if not found:
         raise InvalidRequest(f"{source} has neither a table of transcripts nor recordings", field="data")
     taken: dict[str, int] = {}
@@ -139,10 +145,6 @@ def find_recordings(source: Path, out: Path) -> Iterator[_Recording]:
         yield _Recording(
             path, name if taken[name] == 1 else f"{name}-{path.suffix[1:]}", parts[0] if len(parts) > 1 else ""
         )
-
-
-def _is_hidden(path: Path, folder: Path) -> bool:
-    return any(part.startswith(".") for part in path.relative_to(folder).parts)
 
 
 def is_recording(path: Path) -> bool:
@@ -158,26 +160,37 @@ def write_table(path: Path, rows: Iterable[TableRow]) -> None:
         table.writerows({**asdict(row), "seconds": f"{row.seconds:.2f}"} for row in rows)
 
 
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """What was transcribed of a part of a recording."""
+
+    rows: list[TableRow]
+    other: OtherLanguage | None
+    """Its language if that is clearly not the given one; looked for in the first part."""
+
+
 class _Journal:
     """The parts of recordings that are transcribed, as JSON lines: what a run that was stopped need not do again."""
 
     def __init__(self, path: Path, by: list[str | float | None]) -> None:
         """`by`: what the transcripts depend on; parts that were transcribed otherwise are not found."""
         self.path, self._by = path, by
-        self._rows: dict[tuple[str, int, int], list[TableRow]] = {}
+        self._parts: dict[tuple[str, int, int], _Part] = {}
         for line in path.read_text(encoding="utf-8").splitlines() if path.exists() else ():
             try:
                 saved = json.loads(line)
                 if saved["by"] == by:
-                    self._rows[saved["id"], saved["bytes"], saved["part"]] = [TableRow(**row) for row in saved["rows"]]
+                    other = saved["other"]
+                    part = _Part([TableRow(**row) for row in saved["rows"]], other and OtherLanguage(**other))
+                    self._parts[saved["id"], saved["bytes"], saved["part"]] = part
             except (ValueError, KeyError, TypeError):  # half a line, of a run that was killed
                 continue
 
-    def find(self, recording: _Recording, size: int, part: int) -> list[TableRow] | None:
-        return self._rows.get((recording.id, size, part))
+    def find(self, recording: _Recording, size: int, number: int) -> _Part | None:
+        return self._parts.get((recording.id, size, number))
 
-    def add(self, recording: _Recording, size: int, part: int, rows: Sequence[TableRow]) -> None:
-        line = {"by": self._by, "id": recording.id, "bytes": size, "part": part, "rows": [asdict(row) for row in rows]}
+    def add(self, recording: _Recording, size: int, number: int, part: _Part) -> None:
+        line = {"by": self._by, "id": recording.id, "bytes": size, "part": number, **asdict(part)}
         with self.path.open("a", encoding="utf-8") as file:
             file.write(f"\n{json.dumps(line)}\n")  # an empty line before it: the one before may be half a line
 
@@ -206,14 +219,16 @@ class _ClipMaker:
         *,
         language: str | None,
         whole_s: float,
+        check: LanguageCheck | None,
     ) -> None:
         self._out, self._recognizer, self._journal, self._print_line = out, recognizer, journal, print_line
-        self._language, self._whole_s = language, whole_s
+        self._language, self._whole_s, self._check = language, whole_s, check
         self._ids: set[str] = set()
 
     def rows_of(self, recording: _Recording) -> list[TableRow]:
         """
         Raises:
+            WrongLanguage: with it, most recordings are in another language.
             InvalidRequest: it cannot be used, or nothing is said in it.
         """
         data = _read(recording.path)
@@ -232,13 +247,15 @@ class _ClipMaker:
         rows: list[TableRow] = []
         with progress(f"transcribing {recording.path.name}", "part", self._quiet_for(parts), total=len(parts)) as shown:
             cuts = cut_stretches((piece.samples for piece in pieces), parts, RATE)
-            for part, (_, samples) in shown.over(enumerate(cuts)):
-                known = self._journal.find(recording, len(data), part)
-                if known is None:
-                    known = self._transcribe(recording, samples, len(rows), whole=is_whole)
-                    self._journal.add(recording, len(data), part, known)
-                self._ids.update(row.id for row in known)
-                rows += known
+            for number, (_, samples) in shown.over(enumerate(cuts)):
+                part = self._journal.find(recording, len(data), number)
+                if part is None:
+                    part = self._transcribe(recording, samples, len(rows), whole=is_whole, first=number == 0)
+                    self._journal.add(recording, len(data), number, part)
+                if number == 0 and self._check is not None:
+                    self._check.add(recording.path, part.other)
+                self._ids.update(row.id for row in part.rows)
+                rows += part.rows
         if not rows:
             raise InvalidRequest("no speech was recognised in it", field="audio")
         return rows
@@ -247,17 +264,21 @@ class _ClipMaker:
         """Lines for long recordings only."""
         return self._print_line if len(parts) > 1 else (lambda _: None)
 
-    def _transcribe(self, recording: _Recording, samples: Samples, before: int, *, whole: bool) -> list[TableRow]:
+    def _transcribe(self, recording: _Recording, samples: Samples, before: int, *, whole: bool, first: bool) -> _Part:
         audio = Audio(samples, RATE)
         transcript = self._recognizer.transcribe(audio, self._language)
         if whole:
             clips = [TranscribedClip(0.0, audio.duration_s, transcript.text)] if transcript.text else []
         else:
             clips = cut(measure_levels(audio), transcript.words)
-        return [
+        other = None
+        if first and clips and self._language is not None:  # in sound without speech any language is found
+            other = other_language(self._recognizer.detect_language(audio), self._language)
+        rows = [
             self._write(recording, audio, clip, transcript.language, None if whole else before + number)
             for number, clip in enumerate(clips, 1)
         ]
+        return _Part(rows, other)
 
     def _write(
         self, recording: _Recording, audio: Audio, clip: TranscribedClip, language: str, number: int | None

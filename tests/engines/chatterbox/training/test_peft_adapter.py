@@ -30,7 +30,7 @@ from support.tiny_engine import found
         ({"alpha_pattern": {r"layers\.1\.mlp\.(up|down)_proj": 6, "proj": 1}}, (2.0, 3.0)),
     ],
 )
-@pytest.mark.parametrize("prefix", ["base_model.model.", "base_model.model.t3."])
+@pytest.mark.parametrize("prefix", ["base_model.model.", "base_model.model.t3.", "layers"])
 def test_ranks_and_scales_of_each_layer_are_those_of_peft(
     tmp_path: Path, prefix: str, more: dict[str, Any], scales: tuple[float, float]
 ) -> None:
@@ -49,7 +49,10 @@ def test_ranks_and_scales_of_each_layer_are_those_of_peft(
         ({"peft_type": "IA3"}, "peft_type is 'IA3', not LORA"),
         ({"use_dora": True}, "use_dora True, which a voice cannot have"),
         ({"modules_to_save": ["text_emb"]}, "modules_to_save"),
+        ({"lora_bias": True}, "it has lora_bias True"),
         ({"lora_alpha": "x"}, "the alpha 'x'"),
+        ({"lora_alpha": True}, "the alpha True"),
+        ({"lora_alpha": math.inf}, "the alpha inf"),
         ({"alpha_pattern": {"(": 1}}, "an alpha_pattern that is no regular expression"),
         ({"init_lora_weights": "pissa_niter_4"}, "init_lora_weights is 'pissa_niter_4', which changes the model's"),
     ],
@@ -60,11 +63,41 @@ def test_what_a_voice_cannot_have_is_refused_by_name(tmp_path: Path, config: dic
         read_peft_adapter(tmp_path / "adapter", found("english"))
 
 
-def test_an_adapter_without_a_rank_is_refused(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("tensors", "why"),
+    [
+        ({"lora_A": (0, 8), "lora_B": (8, 0)}, "has no lora_A"),
+        ({"lora_A": (4, 8)}, "has no lora_A"),
+        ({"lora_B": (8, 4)}, "has no lora_A"),
+        ({"lora_A": (4,), "lora_B": (8, 4)}, "has no lora_A"),
+        ({"lora_A": (4, 8, 1), "lora_B": (8, 4)}, "has no lora_A"),
+        ({"lora_A": (4, 8), "lora_B": (8, 4, 1)}, "has no lora_A"),
+        ({"lora_A": (4, 8), "lora_B": (8, 2)}, "has no lora_A"),
+        ({"lora_A": (4, 8), "lora_B": (8, 4), "lora_magnitude": (8,)}, r"it has .*lora_magnitude.weight"),
+        ({}, "it has nothing"),
+        (None, "cannot be imported"),
+    ],
+)
+def test_factors_that_do_not_belong_together_are_refused(
+    tmp_path: Path, tensors: dict[str, tuple[int, ...]] | None, why: str
+) -> None:
     write_adapter(tmp_path / "adapter")
-    empty = {f"{FIRST}.lora_A.weight": torch.ones(0, 8), f"{FIRST}.lora_B.weight": torch.ones(8, 0)}
-    save_file(empty, tmp_path / "adapter/adapter_model.safetensors")
-    with pytest.raises(InvalidRequest, match="has no lora_A"):
+    path = tmp_path / "adapter/adapter_model.safetensors"
+    path.unlink()
+    if tensors is not None:
+        save_file({f"{FIRST}.{name}.weight": torch.ones(shape) for name, shape in tensors.items()}, path)
+    with pytest.raises(InvalidRequest, match=why):
+        read_peft_adapter(tmp_path / "adapter", found("english"))
+
+
+@pytest.mark.parametrize(
+    ("config", "why"),
+    [("[]", r"its peft_type is \[\], not LORA"), (" " * 2**20 + "{}", "it has 1048578 bytes"), ("{", "JSON")],
+)
+def test_a_configuration_that_is_none_is_refused(tmp_path: Path, config: str, why: str) -> None:
+    write_adapter(tmp_path / "adapter")
+    (tmp_path / "adapter/adapter_config.json").write_text(config)
+    with pytest.raises(InvalidRequest, match=why):
         read_peft_adapter(tmp_path / "adapter", found("english"))
 
 

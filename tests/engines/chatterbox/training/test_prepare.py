@@ -101,7 +101,7 @@ def test_a_killed_preparation_leaves_no_incomplete_file(tmp_path: Path) -> None:
 
     with pytest.raises(KeyboardInterrupt):
         _clip(_preparer(tmp_path, Killed()))
-    assert not list(tmp_path.glob("*.safetensors"))
+    assert not [path for path in tmp_path.rglob("*") if path.is_file()]
     assert len(_clip(_preparer(tmp_path, _Encoders())).speech) == 200
 
 
@@ -117,3 +117,9 @@ def test_a_killed_preparation_leaves_no_incomplete_file(tmp_path: Path) -> None:
 def test_an_unusable_transcript_is_refused(tmp_path: Path, text: str, seconds: float, why: str) -> None:
     with pytest.raises(InvalidRequest, match=why):
         _clip(_preparer(tmp_path, _Encoders()), text, tone(seconds))
+
+
+def test_a_fast_speaker_is_accepted(tmp_path: Path) -> None:
+    """The limit is 50 tokens a second."""
+    clip = _clip(_preparer(tmp_path, _Encoders()), "As many words as can be said in a second.", tone(1.0))
+    assert 30 < len(clip.text) <= 50

@@ -41,6 +41,11 @@ def _train(trainer: Trainer, steps: int) -> Trainer:
     return trainer
 
 
+def test_only_rows_and_all_weights_make_a_model() -> None:
+    scopes = (Scope(), Scope(SHAPE), ROWS, BOTH, WHOLE)
+    assert [scope.makes_model for scope in scopes] == [False, False, True, True, True]
+
+
 def test_new_rows_begin_as_the_means_of_their_kind() -> None:
     for name in TABLES:
         old, grown = weights("english")[name], _base(ROWS)[name]
@@ -48,6 +53,8 @@ def test_new_rows_begin_as_the_means_of_their_kind() -> None:
         assert torch.equal(grown[OLD], old[[3, 4]].mean(0))
         assert torch.equal(grown[OLD + 1], old[[5, 6]].mean(0))
         assert torch.equal(grown[OLD + 2], grown[OLD + 1])
+        one = add_rows(weights("english"), {"[en]": 3, "a": 5, "پ": OLD})[name]
+        assert torch.equal(one[OLD], old[5])
 
 
 @pytest.mark.parametrize("scope", [ROWS, BOTH])

@@ -17,6 +17,8 @@ from chatterbox_worker.engines.chatterbox.reference.encoders import ReferenceEnc
 from chatterbox_worker.engines.chatterbox.t3 import slots
 from chatterbox_worker.engines.chatterbox.text.tokenizer import load_tokenizer
 from chatterbox_worker.engines.chatterbox.training import trainer as training
+from chatterbox_worker.engines.chatterbox.training.corpus import Corpus
+from chatterbox_worker.engines.chatterbox.training.loss import Example
 from chatterbox_worker.engines.chatterbox.training.module import Shape, trained_parameters
 from chatterbox_worker.engines.chatterbox.training.resume import load_state, save_state
 from chatterbox_worker.engines.chatterbox.training.sampler import Batching
@@ -51,6 +53,9 @@ def test_the_loss_falls_on_a_curve_that_repeats(model: str) -> None:
     losses = [point.speech for point in first.history.steps]
     assert losses[-1] < losses[0] - 0.3
     assert first.history.evaluations[-1].speech < first.history.evaluations[0].speech
+    assert first.history.best is first.history.evaluations[-1]
+    assert all(torch.equal(tensor, first.trained()[name]) for name, tensor in first.best().items())
+    assert all(point.text > 0 for point in (*first.history.steps, *first.history.evaluations))
     _assert_equal(first, second)
 
 
@@ -113,12 +118,25 @@ def test_the_run_ends_when_evaluations_no_longer_improve_and_returns_the_best() 
         _run(trainer, 1)
     assert trainer.done == 4
     assert trainer.history.idle == 2
+    trainer.recipe = replace(trainer.recipe, patience=0, steps=5)
+    assert (trainer.is_finished, trainer.is_evaluation_due) == (False, True)
+    trainer.done = 5  # no multiple of `evaluate_every`, but the last step
+    assert (trainer.is_finished, trainer.is_evaluation_due) == (True, True)
     for name, tensor in trainer.best().items():
         assert torch.equal(tensor, start[name])
 
 
 def test_without_held_out_clips_the_last_weights_are_the_result() -> None:
-    trainer = _run(trainer_of(corpus=corpus_of(count=6, held_out=0)), 2)
+    epochs: list[int] = []
+
+    class Recorded(Corpus):
+        def example(self, number: int, epoch: int) -> Example:
+            epochs.append(epoch)
+            return super().example(number, epoch)
+
+    corpus = Recorded(corpus_of(count=4, held_out=0).clips, [], seed=0)
+    trainer = _run(trainer_of(corpus=corpus, batching=Batching(2, 1, seed=0)), 3)
+    assert epochs == [0, 0, 0, 0, 1, 1]
     assert not trainer.history.evaluations
     assert torch.equal(*(each["tfmr.layers.0.self_attn.q_proj.lora_B"] for each in (trainer.best(), trainer.trained())))
 
@@ -161,6 +179,13 @@ def test_a_full_memory_is_reported_with_the_flags_that_help(
         trainer_of().step()
 
 
+def test_any_other_error_of_a_step_is_not_taken_for_a_full_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    trainer = trainer_of()
+    monkeypatch.setattr(trainer, "_sums", lambda *_: torch.zeros(2) @ torch.zeros(3))
+    with pytest.raises(RuntimeError, match="size"):
+        trainer.step()
+
+
 def test_the_engine_that_speaks_samples_captures_no_graphs(monkeypatch: pytest.MonkeyPatch) -> None:
     """Its threads would capture them while the training draws from the generator that a capture holds."""
     asked: list[object] = []
@@ -195,7 +220,7 @@ def test_a_damaged_state_file_is_named(tmp_path: Path) -> None:
     save_state(tmp_path / "state.pt", {"trainer": torch.zeros(1000)})
     data = (tmp_path / "state.pt").read_bytes()
     (tmp_path / "state.pt").write_bytes(data[: len(data) // 2])
-    with pytest.raises(InvalidRequest, match=r"state\.pt cannot be read .*delete it to start again"):
+    with pytest.raises(InvalidRequest, match=r"state\.pt cannot be read \(\w.*delete it to start again"):
         load_state(tmp_path / "state.pt")
 
 

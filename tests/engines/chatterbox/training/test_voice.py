@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 
@@ -39,6 +40,8 @@ def test_the_reference_is_the_clip_most_like_the_speaker_that_is_long_enough() -
     ]
     (chosen,) = prompt_clips(Corpus(clips, [], 0), "ann", LAYOUTS["english"])
     assert chosen.id == "clip-2"
+    clips = [replace(each, peak=1.0) for each in clips]
+    assert prompt_clips(Corpus(clips, [], 0), "ann", LAYOUTS["english"])[0].id == "clip-3"  # where all are clipped
 
 
 def test_short_clips_are_joined_into_a_reference_and_too_few_are_refused() -> None:
@@ -68,6 +71,11 @@ def test_the_split_leaves_each_speaker_enough_and_depends_on_the_seed() -> None:
     assert [each.id for each in split(clips, share=0.1, seed=0).held_out] == [each.id for each in corpus.held_out]
     assert [each.id for each in split(clips, share=0.1, seed=1).held_out] != [each.id for each in corpus.held_out]
     assert not split(clips, share=0.0, seed=0).held_out
+    clips += [clip(number, person="cid") for number in range(4)]
+    for share, held_out in ((0.1, {"ann": 2, "cid": 1}), (0.9, {"ann": 18, "cid": 2})):
+        corpus = split(clips, share=share, seed=0)
+        assert Counter(each.person for each in corpus.held_out) == held_out
+        assert Counter(each.person for each in (*corpus.clips, *corpus.held_out)) == {"ann": 20, "ben": 3, "cid": 4}
 
 
 @pytest.mark.parametrize("model", ["english", "nano"])

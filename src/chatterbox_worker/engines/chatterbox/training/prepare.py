@@ -1,18 +1,15 @@
-"""From a recording and its transcript to a training clip; each recording is encoded once, even if a run is killed.
+"""From a recording and its transcript to a training clip.
 
-A recording's tokens and speaker are stored under the digest of its bytes and the revision of the encoders. Each file is
-written completely or not at all, so that a preparation that was killed continues where it stopped. They are computed as
-serving computes a reference: the same resampler, the same loudness, the prompt encoded separately. Only the speaker of
-a quiet recording is encoded at a usual level, so that it is the same person's as that of the others.
+A recording's tokens and speaker are computed as serving computes a reference: the same resampler, the same loudness,
+the prompt encoded separately. Only the speaker of a quiet recording is encoded at a usual level, so that it is the same
+person's as that of the others.
 """
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable
 from pathlib import Path
 
-import numpy as np
 import torch
 
 from chatterbox_worker.audio.clip import Audio, Samples
@@ -29,10 +26,11 @@ from chatterbox_worker.engines.chatterbox.checkpoint.layout import (
 from chatterbox_worker.engines.chatterbox.reference.conditioning import SPEECH_RATE, Encoders, resample
 from chatterbox_worker.engines.chatterbox.text.tokenizer import TextTokenizer
 from chatterbox_worker.engines.chatterbox.training.corpus import TrainingClip
+from chatterbox_worker.engines.chatterbox.training.encoded import EncodedRecordings
 from chatterbox_worker.errors import InvalidRequest
 from chatterbox_worker.text.left_out import require_tokens
 from chatterbox_worker.text.transcripts import read_transcript
-from chatterbox_worker.voices.conditioning import Arrays, ConditioningKey, ConditioningStore
+from chatterbox_worker.voices.conditioning import Arrays
 
 _VERSION = 2  # of what is stored
 _TEXT_PER_SPEECH = 2  # text tokens per speech token: twice the rate of the fastest speaker of the densest script
@@ -56,8 +54,7 @@ class Preparer:
         """
         self._layout, self._tokenizer, self._encoders = layout, tokenizer, encoders
         self._text_positions, self._in_words = text_positions, in_words
-        self._store = ConditioningStore(folder, max_bytes=0)
-        self._made_by = f"train-{_VERSION}-{layout.name}-{revision}"
+        self._recordings = EncodedRecordings(folder, f"train-{_VERSION}-{layout.name}-{revision}", self._encode)
 
     def clip(
         self, name: str, data: bytes, decode: Callable[[bytes], Audio], *, text: str, language: str, person: str
@@ -68,20 +65,13 @@ class Preparer:
             InvalidRequest: the recording or the transcript cannot be trained on.
         """
         ids = self._text_ids(text, language)
-        digest = hashlib.sha256(data).hexdigest()
-        key = ConditioningKey(digest, self._made_by)
-        encoded = self._store.get_or_compute(key, lambda: self._encode(decode(data)))
-        duration_s, peak = (float(number) for number in encoded["measures"])
-        most = _TEXT_PER_SPEECH * duration_s * TOKEN_RATE
-        if len(ids) > most:
-            raise InvalidRequest(
-                f"its transcript of {len(text)} characters ({len(ids)} tokens) is too long for {duration_s:.1f} s",
-                field="text",
-            )
-        speech, prompt, speaker = (torch.tensor(encoded[name]) for name in ("speech", "prompt", "speaker"))
-        return TrainingClip(name, digest, person, ids, speech, prompt, speaker, duration_s, peak)
+        own = self._recordings.of(data, decode)
+        own.check_pace(text, ids, _TEXT_PER_SPEECH * TOKEN_RATE)
+        speech, prompt, speaker = (torch.tensor(own.arrays[name]) for name in ("speech", "prompt", "speaker"))
+        text_ids = torch.tensor(ids)
+        return TrainingClip(name, own.digest, person, text_ids, speech, prompt, speaker, own.duration_s, own.peak)
 
-    def _text_ids(self, text: str, language: str) -> torch.Tensor:
+    def _text_ids(self, text: str, language: str) -> list[int]:
         read = read_transcript(text, language, MODELS[self._layout.name], in_words=self._in_words)
         require_tokens(read, self._tokenizer.left_out(read, language), language, MODELS[self._layout.name])
         ids = self._tokenizer.encode(read, language)
@@ -90,7 +80,7 @@ class Preparer:
             raise InvalidRequest(
                 f"its transcript has {len(ids)} tokens; the model has {self._text_positions} positions", field="text"
             )
-        return torch.tensor(ids)
+        return ids
 
     def speaker_of(self, audio: Audio) -> torch.Tensor:
         """The embedding (256,) of any recording, as that of a training clip is computed."""
@@ -110,5 +100,4 @@ class Preparer:
                 "speech": self._encoders.tokens(speech_16k)[0].cpu().numpy(),
                 "prompt": self._encoders.tokens(start, limit=self._layout.prompt_tokens)[0].cpu().numpy(),
                 "speaker": self._encoders.speaker(raise_quiet(speech_16k))[0].float().cpu().numpy(),
-                "measures": np.array([audio.duration_s, np.max(np.abs(audio.samples))]),
             }

@@ -60,7 +60,7 @@ class Scope:
             for name, value in base.items()
             if (trained := name.removesuffix(".weight") + ROWS) in tensors
         }
-        low_rank = {name: value for name, value in tensors.items() if name not in own and not name.endswith(ROWS)}
+        low_rank = {name: value for name, value in tensors.items() if not name.endswith(ROWS)}
         if self.adapter is None or not low_rank:
             return {**base, **own, **rows}
         merged = MergedWeights(base, adapter_of(low_rank, layout, "", self.adapter, half=False))

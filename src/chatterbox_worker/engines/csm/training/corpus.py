@@ -5,7 +5,6 @@ That is how a voice is served: its recording and the words in it come first (`cs
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,11 +16,12 @@ from torch import Tensor
 from chatterbox_worker.audio.clip import Audio
 from chatterbox_worker.catalogue import MODELS
 from chatterbox_worker.engines.chatterbox.training.corpus import Corpus, TrainingClip
+from chatterbox_worker.engines.chatterbox.training.encoded import EncodedRecordings
 from chatterbox_worker.engines.chatterbox.training.loss import Example
 from chatterbox_worker.engines.csm.model import Csm
 from chatterbox_worker.errors import InvalidRequest
 from chatterbox_worker.text.transcripts import read_transcript
-from chatterbox_worker.voices.conditioning import Arrays, ConditioningKey, ConditioningStore
+from chatterbox_worker.voices.conditioning import Arrays
 
 _SPEAKER = 0  # as in requests that give none
 _VERSION = 1  # of what is stored
@@ -61,13 +61,10 @@ class CsmCorpus(Corpus):
 
 
 class CsmPreparer:
-    """Encodes each recording once, even if a run is killed, as `training.prepare` does for Chatterbox."""
-
     def __init__(self, csm: Csm, revision: str, folder: Path, *, in_words: bool) -> None:
         """`in_words`: numbers and the like in transcripts become words, as speech is given them."""
         self._csm, self._in_words = csm, in_words
-        self._store = ConditioningStore(folder, max_bytes=0)
-        self._made_by = f"train-{_VERSION}-csm-{revision}"
+        self._recordings = EncodedRecordings(folder, f"train-{_VERSION}-csm-{revision}", self._encode)
 
     def clip(
         self, name: str, data: bytes, decode: Callable[[bytes], Audio], *, text: str, language: str, person: str
@@ -79,19 +76,14 @@ class CsmPreparer:
         """
         words = read_transcript(text, language, MODELS["csm"], in_words=self._in_words)
         ids = self._csm.ids(_SPEAKER, words)
-        digest = hashlib.sha256(data).hexdigest()
-        encoded = self._store.get_or_compute(ConditioningKey(digest, self._made_by), lambda: self._encode(decode(data)))
-        duration_s, peak = (float(number) for number in encoded["measures"])
-        frames = torch.tensor(encoded["codes"].astype(np.int64))
-        self._check(text, ids, frames, duration_s)
-        return CsmClip(name, digest, person, torch.tensor(ids), frames, _NONE, _NONE, duration_s, peak, words)
+        own = self._recordings.of(data, decode)
+        own.check_pace(text, ids, _TEXT_PER_S)
+        frames = torch.tensor(own.arrays["codes"].astype(np.int64))
+        self._check_positions(ids, frames)
+        text_ids = torch.tensor(ids)
+        return CsmClip(name, own.digest, person, text_ids, frames, _NONE, _NONE, own.duration_s, own.peak, words)
 
-    def _check(self, text: str, ids: list[int], frames: Tensor, duration_s: float) -> None:
-        if len(ids) > _TEXT_PER_S * duration_s:
-            raise InvalidRequest(
-                f"its transcript of {len(text)} characters ({len(ids)} tokens) is too long for {duration_s:.1f} s",
-                field="text",
-            )
+    def _check_positions(self, ids: list[int], frames: Tensor) -> None:
         if (needed := len(ids) + len(frames) + 1) > (most := self._csm.positions // 2):  # two clips follow each other
             raise InvalidRequest(
                 f"its recording and transcript take {needed} positions; a clip may have {most} of the model's "
@@ -100,5 +92,4 @@ class CsmPreparer:
             )
 
     def _encode(self, audio: Audio) -> Arrays:
-        measures = np.array([audio.duration_s, np.max(np.abs(audio.samples))])
-        return {"codes": self._csm.encode(audio).astype(np.int16), "measures": measures}
+        return {"codes": self._csm.encode(audio).astype(np.int16)}
