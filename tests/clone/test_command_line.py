@@ -158,15 +158,17 @@ def test_bad_arguments_are_named(arguments: list[str], reason: str, capfd: pytes
         (["--like", "in/empty.wav"], "--like 'in/empty.wav' is empty"),
         (["--like", "nowhere.wav"], "--like 'nowhere.wav' cannot be read"),
         (["--report", "in"], "in: Is a directory"),
+        (["--voices-dir", "in/empty.wav"], "in/empty.wav: Not a directory"),
     ],
 )
 def test_an_error_is_one_sentence(
     folder: Path, arguments: list[str], reason: str, capfd: pytest.CaptureFixture[str]
 ) -> None:
     assert clone(*arguments) == 1
-    output = capfd.readouterr().err
-    assert reason in output
-    assert "Traceback" not in output
+    output = capfd.readouterr()
+    assert reason in output.err
+    assert "Traceback" not in output.err
+    assert not output.out  # before the recordings are read
 
 
 def test_a_misspelt_folder_is_reported_before_missing_weights(

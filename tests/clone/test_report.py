@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import resource
 from itertools import pairwise
 from pathlib import Path
 
@@ -96,7 +97,16 @@ def test_a_folder_with_only_refused_files_can_be_drawn(tmp_path: Path) -> None:
     (tmp_path / "silence.wav").write_bytes(wav(pause(3.0)))
     findings = examine(tmp_path, PitchEncoder())
     draw("x", findings, InvalidRequest("nothing"), tmp_path / "x.png")
-    assert (tmp_path / "x.png").read_bytes()[:4] == b"\x89PNG"
+    picture = (tmp_path / "x.png").read_bytes()
+    assert picture[:4] == b"\x89PNG"
+    most, highest = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (2000, highest))
+    try:
+        with pytest.raises(OSError, match="File too large"):
+            draw("x", findings, InvalidRequest("no space"), tmp_path / "x.png")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (most, highest))
+    assert (tmp_path / "x.png").read_bytes() == picture
 
 
 @given(st.lists(st.floats(0.1, 700), min_size=1, max_size=12))

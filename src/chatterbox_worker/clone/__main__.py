@@ -28,6 +28,7 @@ from chatterbox_worker.clone.voice import ClonedVoice, build_voice
 from chatterbox_worker.clone.windows import Encoder
 from chatterbox_worker.config import Settings, environment
 from chatterbox_worker.errors import InvalidRequest, NotReady, WorkerError
+from chatterbox_worker.files import check_writable
 from chatterbox_worker.local import with_folders
 from chatterbox_worker.voices.bundle import BUNDLE_SUFFIX, pack
 from chatterbox_worker.voices.library import VoiceLibrary
@@ -81,6 +82,9 @@ def _clone(options: argparse.Namespace, settings: Settings, library: VoiceLibrar
     picture = None if options.no_report else options.report or Path(f"{name}.png")
     draw = None if picture is None else _import_draw()
     files_in(options.input_dir)  # a misspelt folder is reported before missing weights
+    for path in (picture, None if options.dry_run else library.folder / f"{name}{BUNDLE_SUFFIX}"):
+        if path is not None:
+            check_writable(path)
     encoder = _encoder(options, settings)
     add_transcript = transcript_adder(options.transcript, settings, recognise=options.transcribe)
     findings = examine(
@@ -116,7 +120,7 @@ def _clone(options: argparse.Namespace, settings: Settings, library: VoiceLibrar
     if options.dry_run:
         return
     library.save(name, pack(bundle), field="output_voice_id")
-    yield f"voice {name}: {library.folder / (name + BUNDLE_SUFFIX)}"
+    yield f"voice {name}: {library.folder / f'{name}{BUNDLE_SUFFIX}'}"
     if options.consent is None:
         yield (
             "the voice file has no note of consent: only use the voice of a person who agreed, "

@@ -18,6 +18,7 @@ from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.ticker import MaxNLocator
 
+from chatterbox_worker import files
 from chatterbox_worker.audio.activity import SILENT_DBFS
 from chatterbox_worker.clone.findings import AssessedSegment, Findings
 from chatterbox_worker.clone.quality import QUIETEST_DBFS
@@ -41,11 +42,17 @@ _LETTERS = 190  # in a line of the width
 
 
 def draw(name: str, findings: Findings, voice: ClonedVoice | InvalidRequest, path: Path) -> None:
-    """Write the picture of the voice `name` as PNG; `voice` is the error if there is no voice."""
+    """Write the picture of the voice `name` as PNG; `voice` is the error if there is no voice.
+
+    Raises:
+        OSError: it cannot be written; what was at `path` before is still there.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     with rc_context(_STYLE), warnings.catch_warnings():
         warnings.filterwarnings("ignore", r"Glyph \d+")  # a name in letters that the font lacks is drawn as boxes
-        _figure(name, findings, voice).savefig(path, dpi=110, facecolor="white", format="png")
+        figure = _figure(name, findings, voice)
+        with files.draft(path) as draft:
+            figure.savefig(draft, dpi=110, facecolor="white", format="png")
 
 
 def _figure(name: str, findings: Findings, voice: ClonedVoice | InvalidRequest) -> Figure:

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import math
-from contextlib import nullcontext
+import resource
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import torch
 
-from chatterbox_worker import files
 from chatterbox_worker.engines.chatterbox.checkpoint.layout import LAYOUTS
 from chatterbox_worker.engines.chatterbox.checkpoint.locate import find
 from chatterbox_worker.engines.chatterbox.reference.encoders import ReferenceEncoders
@@ -225,7 +224,16 @@ def test_a_damaged_state_file_is_named(tmp_path: Path) -> None:
 
 
 def test_a_full_disk_is_reported_by_the_systems_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(files, "draft", lambda path, **_: nullcontext(path))
-    (tmp_path / "state.pt").symlink_to("/dev/full")
-    with pytest.raises(OSError, match="No space left on device"):
-        save_state(tmp_path / "state.pt", {"trainer": torch.zeros(100_000)})
+    """Torch's writer then has an error of its own."""
+    save_state(tmp_path / "state.pt", {"trainer": torch.ones(1)})
+    most, highest = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, highest))
+    try:
+        with pytest.raises(OSError, match="File too large"):
+            save_state(tmp_path / "state.pt", {"trainer": torch.zeros(100_000)})
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (most, highest))
+    assert load_state(tmp_path / "state.pt") == {"trainer": torch.ones(1)}
+    monkeypatch.setattr(torch, "save", lambda *_: torch.zeros(2) @ torch.zeros(3))
+    with pytest.raises(RuntimeError, match="size"):  # any other error is not the disk's
+        save_state(tmp_path / "state.pt", {})
