@@ -58,8 +58,7 @@ def test_a_voice_its_picture_and_a_summary_are_written(folder: Path, capfd: pyte
     assert "refused: empty.wav is empty" in output.out
     assert "kept 15.9 s in 4 of 4 segments" in output.out
     assert "consent" not in output.out
-    assert "| 0/2 [" in output.err  # the bar
-    assert "Traceback" not in output.err
+    assert not output.err  # without a terminal there is no bar
 
 
 def test_without_a_setting_the_voice_is_written_where_the_local_queue_and_server_look(folder: Path) -> None:

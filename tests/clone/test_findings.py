@@ -64,6 +64,13 @@ def test_one_persons_recordings_are_filtered_once(tmp_path: Path, monkeypatch: p
     assert filtered == [found.recordings["talk.wav"].audio.duration_s]
 
 
+def test_a_constant_offset_is_no_part_of_a_recording(tmp_path: Path) -> None:
+    speech = talk(ANN, SENTENCES[:1])
+    (tmp_path / "a.wav").write_bytes(wav(speech + np.float32(0.1)))
+    recording, _ = recordings.read(tmp_path / "a.wav", "a")
+    assert np.abs(recording.audio.samples - (speech - speech.mean())).max() < 1e-3
+
+
 def test_unusable_files_are_refused_by_name_and_the_others_are_read(findings: Findings) -> None:
     reasons = {refused.name: refused.why for refused in findings.refused}
     assert set(reasons) == set(REFUSED)

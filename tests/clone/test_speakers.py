@@ -78,10 +78,10 @@ def test_windows_between_two_speakers_are_uncertain() -> None:
 
 
 def test_voices_that_are_neither_clearly_one_nor_clearly_two_are_doubtful() -> None:
-    alike = np.cos(0.5) * ANN + np.sin(0.5) * BOB  # 0.88 similar
+    alike = np.cos(0.5) * ANN + np.sin(0.5) * BOB  # 0.878 similar
     groups = group_windows(np.concatenate([near(ANN, 60, 0.01), near(alike, 60, 0.01, seed=1)]))
     assert len(groups.means) == 1
-    assert ["0.88 similar" in sentence for sentence in likeness(groups, 0)] == [True]
+    assert ["0.87 similar" in sentence for sentence in likeness(groups, 0)] == [True]
 
 
 def test_a_change_lies_between_the_middles_of_two_windows_or_in_the_silence() -> None:

@@ -42,7 +42,7 @@ class SourceRecording:
     sample_rate: int
     """Hertz, of the file."""
     audio: Audio
-    """At `RATE`."""
+    """At `RATE`, with a mean of zero."""
     clipped_s: npt.NDArray[np.float64]
     """(n,) seconds where it is clipped."""
     levels: Levels
@@ -108,7 +108,7 @@ def read(path: Path, name: str) -> tuple[SourceRecording, Audio]:
             field=name,
         )
     digest = hashlib.sha256(data).hexdigest()
-    at_rate = resample(audio, RATE)
+    at_rate = _without_offset(resample(audio, RATE))
     filtered = without_rumble(at_rate)
     recording = SourceRecording(
         name,
@@ -121,6 +121,11 @@ def read(path: Path, name: str) -> tuple[SourceRecording, Audio]:
         find_notes(filtered),
     )
     return recording, filtered
+
+
+def _without_offset(audio: Audio) -> Audio:
+    """Around zero: the voice encoder takes a sound card's constant offset for a part of the voice."""
+    return Audio(audio.samples - audio.samples.mean(dtype=np.float64).astype(np.float32), audio.sample_rate)
 
 
 def read_all(paths: Iterable[Path], folder: Path) -> Iterator[tuple[SourceRecording, Audio] | RefusedRecording]:
