@@ -98,7 +98,12 @@ def make_dataset(
         OSError: the data set cannot be written.
     """
     recordings = list(find_recordings(source))
-    generated_folder(out / "clips")
+    clips = out / "clips"
+    if any(recording.path.resolve().is_relative_to(clips.resolve()) for recording in recordings):
+        raise InvalidRequest(
+            f"{clips} has recordings, and the clips would be written there: choose another folder", field="out"
+        )
+    generated_folder(clips)
     journal = _Journal(out / "transcribed.jsonl", [recognizer.name, language, whole_s])
     check = None if language is None else LanguageCheck(language, len(recordings))
     maker = _ClipMaker(out, recognizer, journal, print_line, language=language, whole_s=whole_s, check=check)
