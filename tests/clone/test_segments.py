@@ -121,11 +121,11 @@ def test_what_is_between_the_words_is_called_what_it_is() -> None:
     assert (fault(replace(measured, silence_s=0.1)) or "").startswith("without a pause: only 0.1 s")
     assert fault(measured, 10.0) is None
     for near, why in (  # rounded to the nearest they would read as the limit
-        ({"snr_db": 19.9}, "the noise is 19 dB below the voice, at least 20 dB are needed"),
-        ({"snr_db": 30.0, "level_dbfs": -50.1}, "-51 dBFS, at least -50 are needed"),
-        ({"end_s": 1.598}, "1.5 s, at least 1.6 s are needed"),
+        (replace(measured, snr_db=19.9), "the noise is 19 dB below the voice, at least 20 dB are needed"),
+        (replace(measured, snr_db=30.0, level_dbfs=-50.1), "-51 dBFS, at least -50 are needed"),
+        (replace(measured, end_s=1.598), "1.5 s, at least 1.6 s are needed"),
     ):
-        assert why in (fault(replace(measured, **near)) or "")
+        assert why in (fault(near) or "")
     assert (fault(measured, notes=0.401) or "").startswith("music: 41 % of the pauses near it have notes, at most 40 %")
 
 
