@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
+from functools import cache
 from pathlib import Path
 
-from fastapi import Depends, FastAPI
+from fastapi import APIRouter, Depends, FastAPI
 from fastapi.middleware.cors import CORSMiddleware
 from fastapi.middleware.gzip import GZipMiddleware
 from fastapi.security import HTTPBearer
+from starlette.routing import BaseRoute
 
 from chatterbox_worker import __version__
 from chatterbox_worker.config import Settings
@@ -92,9 +94,7 @@ def create_app(settings: Settings, backend: Backend | None = None) -> FastAPI:
     )
     app.state.state = state
     failures.handle_errors(app)
-    key = [Depends(HTTPBearer(auto_error=False))] if settings.api_keys else []  # for the description
-    for router in _ROUTERS:
-        app.include_router(router, dependencies=key)
+    app.router.routes.extend(_routes(has_keys=bool(settings.api_keys)))
     app.include_router(websocket.router)
     documentation.add_routes(app)
     app.state.routes = KnownRoutes([*app.routes, *(route for router in _ROUTERS for route in router.routes)])
@@ -130,6 +130,16 @@ def _add_middleware(app: FastAPI, settings: Settings, metrics: Metrics) -> None:
     app.add_middleware(RequestId)
     if settings.root_path:
         app.add_middleware(RootPath, prefix=settings.root_path)
+
+
+@cache
+def _routes(*, has_keys: bool) -> Sequence[BaseRoute]:
+    """Those of all routers, shared by the apps of a process: FastAPI examines each route at an app's first request."""
+    dependencies = [Depends(HTTPBearer(auto_error=False))] if has_keys else []  # for the description
+    every = APIRouter(dependencies=dependencies)
+    for router in _ROUTERS:
+        every.include_router(router)
+    return every.routes
 
 
 def _page_paths(folder: Path) -> frozenset[str]:
