@@ -5,17 +5,15 @@ from __future__ import annotations
 import gc
 from collections.abc import Generator, Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
-from chatterbox_worker.cache import AudioCache
-from chatterbox_worker.config import Settings
-from chatterbox_worker.localqueue import LocalQueue
-from chatterbox_worker.synthesis.synthesizer import Synthesizer
-from chatterbox_worker.voices.library import VoiceLibrary
-from support.checkpoints import shared_folder
-from support.fakes import ToneEngine
-from support.preview_queue import preview_queue
+if TYPE_CHECKING:  # the process that starts the others would import them for nothing, before it starts them
+    from chatterbox_worker.config import Settings
+    from chatterbox_worker.localqueue import LocalQueue
+    from chatterbox_worker.synthesis.synthesizer import Synthesizer
+    from support.fakes import ToneEngine
 
 
 @pytest.hookimpl(wrapper=True)
@@ -27,6 +25,7 @@ def pytest_collection() -> Generator[None, object, object]:
     finally:
         gc.enable()
         gc.freeze()
+        gc.set_threshold(20_000, 20, 20)  # Python's 700, 10, 10 took 14 s of 320 in the tests
 
 
 @pytest.fixture(autouse=True, scope="module")
@@ -40,6 +39,8 @@ def a_light_heap() -> Iterator[None]:
 @pytest.fixture(autouse=True, scope="session")
 def no_packs_in_shared_checkpoints() -> Iterator[None]:
     """A pack that one test leaves there would be read by others, which are to compute their tensors."""
+    from support.checkpoints import shared_folder
+
     yield
     packs = sorted(shared_folder().glob("*/chatterbox-worker-*"))
     assert not packs, "delete these packs, and give the engine that wrote them a folder of `linked`"
@@ -48,6 +49,8 @@ def no_packs_in_shared_checkpoints() -> Iterator[None]:
 @pytest.fixture(scope="session")
 def queue(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalQueue]:
     """The real worker with the preview voice. All files of a process share it: look at your own jobs only."""
+    from support.preview_queue import preview_queue
+
     with preview_queue(tmp_path_factory.mktemp("volume")) as queue:
         yield queue
 
@@ -65,6 +68,8 @@ def one_thread() -> Iterator[None]:
 
 @pytest.fixture
 def settings(tmp_path: Path) -> Settings:
+    from chatterbox_worker.config import Settings
+
     return Settings(
         models=("multilingual", "turbo"),
         cache_dir=tmp_path / "cache",
@@ -77,11 +82,17 @@ def settings(tmp_path: Path) -> Settings:
 
 @pytest.fixture
 def engine() -> ToneEngine:
+    from support.fakes import ToneEngine
+
     return ToneEngine()
 
 
 @pytest.fixture
 def synthesizer(settings: Settings, engine: ToneEngine) -> Synthesizer:
+    from chatterbox_worker.cache import AudioCache
+    from chatterbox_worker.synthesis.synthesizer import Synthesizer
+    from chatterbox_worker.voices.library import VoiceLibrary
+
     return Synthesizer(
         {"multilingual": engine, "turbo": engine},
         VoiceLibrary(settings.voices_dir),

@@ -17,7 +17,6 @@ from typing import Any
 
 import httpx2
 import pytest
-import schemathesis
 from hypothesis import HealthCheck, given, settings
 
 from chatterbox_worker import asr
@@ -177,6 +176,8 @@ def _p99_s(seconds: list[float]) -> float:
 def test_no_request_that_the_description_allows_or_forbids_is_answered_with_a_5xx(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    import schemathesis
+
     monkeypatch.setattr(asr, "is_installed", lambda: False)  # else `check: "words"` would load a model from the hub
     chosen = Settings(
         models=("preview",),

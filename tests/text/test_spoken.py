@@ -230,8 +230,10 @@ def test_every_language_names_the_months_and_reads_every_unit_and_currency(langu
     assert table is not None
     assert len(table.month_words or icu.month_names(table.locale)) == 12
     names = ("USD", "EUR", "SEK", "CHF", *quantities.symbols_of_units(table))
-    every = [(name, spoken(f"{number} {name}", language)) for name in names for number in ("1", "1.5", "2", "5")]
-    assert [(name, words) for name, words in every if re.search(r"[\d/⋅·²³%‰$–]", words)] == []
+    written = [f"{number} {name}" for name in names for number in ("1", "1.5", "2", "5")]
+    read_as = spoken("\n\n".join(written), language).split("\n\n")  # paragraph by paragraph would take 15 times as long
+    every = zip(written, read_as, strict=True)
+    assert [(amount, words) for amount, words in every if re.search(r"[\d/⋅·²³%‰$–]", words)] == []
 
 
 def test_a_recogniser_that_fails_costs_its_words_only(
@@ -273,10 +275,10 @@ def test_a_long_text_is_read_in_linear_time() -> None:
     for text in (prose, numbers):
         read(text, "en")  # ICU's tables are loaded once
     for text, language, limit_s in (
-        ("The rain had stopped, and the whole street held its breath before anyone spoke. ", "en", 0.08),  # 0.01 s
-        (numbers, "en", 0.5),  # 0.18 s
+        ("The rain had stopped, and the whole street held its breath before anyone spoke. ", "en", 0.04),  # 0.006 s
+        (numbers, "en", 0.25),  # 0.08 s
         *(
-            (part, language, 1.6)  # at most 0.8 s; quadratic would take minutes
+            (part, language, 0.8)  # at most 0.4 s; quadratic would take half a minute
             for part, language in (
                 (prose, "en"), ("1,1", "en"), ("1,1", "hi"), ("a.", "en"), ("1 ", "es"), ("http://", "en"),
                 ("+1-", "en"), ("USD ", "en"), ("a-a=", "en"), ("100'", "en"), ("111 ", "en"), ("9", "en"), ("(", "en"),
@@ -285,7 +287,7 @@ def test_a_long_text_is_read_in_linear_time() -> None:
             )
         ),
     ):  # fmt: skip
-        long = (text * 50_000)[:50_000]
+        long = (text * 20_000)[:20_000]
         started = time.process_time()
         read(long, language)
         assert time.process_time() - started < limit_s, (text, language)

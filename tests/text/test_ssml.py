@@ -226,7 +226,7 @@ def _element(draw: st.DrawFn, children: st.SearchStrategy[str]) -> str:
     return f"<{name}{draw(ATTRIBUTES)}>{''.join(draw(st.lists(children, max_size=3)))}</{name}>"
 
 
-@settings(deadline=None, max_examples=200)
+@settings(deadline=None, max_examples=100)
 @given(st.lists(st.recursive(LEAVES, _element, max_leaves=8), max_size=5).map("".join), st.booleans())
 def test_any_xml_is_read_or_refused(inside: str, strict: bool) -> None:
     options = MarkupOptions("en", ("en", "es"), strict=strict)

@@ -11,7 +11,6 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from peft.tuners.lora import LoraLayer
 
 import support.tiny_csm as tiny
 from chatterbox_worker.engine import Adapter, Voice
@@ -70,6 +69,8 @@ def test_a_mixed_batch_sounds_as_each_voice_alone(engine: CsmEngine) -> None:
 
 
 def test_its_product_is_that_of_weights_merged_by_peft() -> None:
+    from peft.tuners.lora import LoraLayer
+
     adapter = tiny.adapter(rank=4, size=2.0)
     module = add_lora(copy.deepcopy(share_tensors(tiny.csm().model)), TARGETS["llama"], Shape(4, 8.0), seed=0)
     tensors = {f"{path}.lora_{part}": torch.from_numpy(factor) for path, factors in adapter.factors.items()

@@ -85,7 +85,7 @@ def cases(draw_: st.DrawFn) -> tuple[Tensor, list[int], Sampling]:
 
 @pytest.mark.parametrize("order", [filter_llama, filter_gpt2])
 @given(st.data())
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=60, deadline=None)
 def test_rows_with_their_own_parameters_are_filtered_as_hugging_face_filters_each_alone(
     order: Filter, data: st.DataObject
 ) -> None:
