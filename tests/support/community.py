@@ -11,7 +11,10 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from chatterbox_worker.engines.chatterbox.checkpoint.layout import LAYOUTS
+from chatterbox_worker.engines.chatterbox.checkpoint.locate import Checkpoint
 from support.checkpoints import checkpoint, linked
+
+Find = Callable[..., Checkpoint]
 
 PERSIAN = "[fa]"
 EXTRA_TOKENS = 46

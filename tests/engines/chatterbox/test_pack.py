@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import logging
 import os
-import shutil
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 import torch
@@ -21,13 +19,9 @@ from chatterbox_worker.engines.chatterbox import pack as pack_module
 from chatterbox_worker.engines.chatterbox.checkpoint.checkpoint import load_t3_state
 from chatterbox_worker.engines.chatterbox.checkpoint.layout import LAYOUTS
 from chatterbox_worker.engines.chatterbox.checkpoint.locate import Checkpoint, find
-from chatterbox_worker.engines.chatterbox.checkpoint.prepared import CPU_PROFILES, choose_profile, needed
+from chatterbox_worker.engines.chatterbox.checkpoint.prepared import needed
 from chatterbox_worker.engines.chatterbox.checkpoint.read_ahead import read_ahead
-from chatterbox_worker.engines.chatterbox.checkpoint.remainder import s3gen_state
-from chatterbox_worker.engines.chatterbox.checkpoint.state_dict import build_tensor
 from chatterbox_worker.engines.chatterbox.checkpoint.tensor_file import write_tensors
-from chatterbox_worker.engines.chatterbox.device.threads import allowed_cores
-from chatterbox_worker.engines.chatterbox.kernels.compiled import COMPILED
 from chatterbox_worker.engines.chatterbox.kernels.proven import Family
 from chatterbox_worker.engines.chatterbox.pack import (
     HeldWeights,
@@ -39,23 +33,14 @@ from chatterbox_worker.engines.chatterbox.pack import (
     pack_of,
 )
 from chatterbox_worker.engines.chatterbox.s3gen.model import S3Gen
-from chatterbox_worker.engines.chatterbox.serving.adapter_pool import AdapterPool
 from chatterbox_worker.engines.chatterbox.t3.linear import Precision, precision_of
 from chatterbox_worker.engines.chatterbox.t3.model import T3
-from chatterbox_worker.errors import InvalidRequest, NotReady
+from chatterbox_worker.errors import NotReady
 from support.checkpoints import checkpoint
-from support.fine_tuned import tiny_adapter
+from support.packs import ORIGINALS, found, fresh, tensors
 
 EMOTION = "cond_enc.emotion_adv_fc.weight"
-ORIGINALS = ("t3_nano_v1.safetensors", "s3gen_meanflow.safetensors")
 CPU, META = torch.device("cpu"), torch.device("meta")
-
-
-def found(model: str, folder: Path) -> Checkpoint:
-    """A copy of the tiny checkpoint, in a folder that the test may write to."""
-    if not folder.exists():
-        shutil.copytree(checkpoint(model), folder)
-    return find(LAYOUTS[model], weights_dir=folder, offline=True)
 
 
 def write_pack(model: str, folder: Path, profile: str = "exact") -> tuple[Checkpoint, Pack]:
@@ -67,34 +52,9 @@ def write_pack(model: str, folder: Path, profile: str = "exact") -> tuple[Checkp
     return source, pack
 
 
-def tensors(module: object, path: str = "", seen: set[int] | None = None) -> dict[str, Tensor]:
-    """Every tensor of an object, at any depth, by its path."""
-    seen = set() if seen is None else seen
-    if isinstance(module, Tensor):
-        return {path: module.to_dense() if module.is_mkldnn else module}
-    if id(module) in seen:
-        return {}
-    seen.add(id(module))
-    if isinstance(module, Mapping):
-        parts = list(module.items())
-    elif isinstance(module, list | tuple):
-        parts = list(enumerate(module))
-    elif type(module).__module__.startswith("chatterbox_worker"):
-        names = [*getattr(module, "__dict__", ()), *getattr(type(module), "__slots__", ())]
-        parts = [(name, getattr(module, name)) for name in names]
-    else:
-        return {}
-    return {key: value for name, part in parts for key, value in tensors(part, f"{path}.{name}", seen).items()}
-
-
 def _steps(tensor: Tensor) -> list[int]:
     """The tensor's layout in memory: the strides of dimensions longer than 1."""
     return [stride for stride, size in zip(tensor.stride(), tensor.shape, strict=True) if size > 1]
-
-
-def fresh(source: Checkpoint, profile: str) -> tuple[T3, S3Gen]:
-    nothing: Any = build_tensor
-    return load_modules(source, profile, CPU, nothing)
 
 
 @pytest.mark.parametrize(
@@ -304,80 +264,6 @@ def test_the_command_writes_packs_that_the_next_start_uses(tmp_path: Path, monke
     read_ahead(settings).join()
 
 
-# Without the original files, as in an image
-
-
-@pytest.fixture(scope="module")
-def prepared_once(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("prepared")
-    found("nano", folder / "nano")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("CHATTERBOX_WEIGHTS_DIR", str(folder))
-        assert main(["nano", "--profile", "exact", "int8", "--replace"]) == 0
-    return folder / "nano"
-
-
-@pytest.fixture
-def prepared(prepared_once: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Checkpoint:
-    """Nano with packs for exact and int8, and without its original files."""
-    monkeypatch.setenv("CHATTERBOX_WEIGHTS_DIR", str(tmp_path))
-    shutil.copytree(prepared_once, tmp_path / "nano")
-    return found("nano", tmp_path / "nano")
-
-
-@pytest.mark.parametrize("profile", ["exact", "int8"])
-def test_without_its_originals_a_model_has_the_same_tensors(prepared: Checkpoint, profile: str, tmp_path: Path) -> None:
-    whole = found("nano", tmp_path / "whole")
-    assert prepared.is_prepared
-    assert not whole.is_prepared
-    assert prepared.revision == whole.revision  # so what was cached before stays valid
-    assert not any((prepared.folder / name).exists() for name in ORIGINALS)
-    pack = pack_of(prepared, profile, CPU, prepared="off")
-    modules = load_modules(prepared, profile, CPU, pack)
-    add_draft(modules[0], prepared, pack)
-    theirs = fresh(whole, profile)
-    add_draft(theirs[0], whole)
-    ours, expected = tensors(modules), tensors(theirs)
-    assert pack.missing == 0
-    assert ours.keys() == expected.keys()
-    assert all(torch.equal(ours[name], tensor) for name, tensor in expected.items())
-
-
-def test_without_its_originals_a_model_encodes_references_as_before(prepared: Checkpoint, tmp_path: Path) -> None:
-    parts = ("tokenizer.", "speaker_encoder.")
-    ours, theirs = (s3gen_state(each, *parts) for each in (prepared, found("nano", tmp_path / "whole")))
-    assert ours.keys() == theirs.keys()
-    assert all(torch.equal(ours[name], tensor) for name, tensor in theirs.items())
-
-
-def test_a_profile_that_was_not_prepared_says_what_there_is(prepared: Checkpoint) -> None:
-    with pytest.raises(NotReady, match=r"exact-cpu.*int8-cpu.*CHATTERBOX_PROFILE.*ORIGINALS=1"):
-        load_modules(prepared, "fast", CPU, pack_of(prepared, "fast", CPU, prepared="off"))
-
-
-def test_without_its_originals_a_model_still_needs_its_other_files(prepared: Checkpoint) -> None:
-    save_file({"a": torch.ones(1)}, prepared.remainder, {"revision": prepared.revision})
-    with pytest.raises(NotReady, match=r"nano-remainder\.safetensors cannot be read"):
-        s3gen_state(prepared)
-    for name in ORIGINALS:  # as after a --replace that was killed before it deleted any
-        shutil.copy(checkpoint("nano") / name, prepared.folder)
-    assert not found("nano", prepared.folder).is_prepared
-    prepared.path("ve.safetensors").unlink()
-    with pytest.raises(NotReady, match=r"\(without ve\.safetensors\)"):
-        found("nano", prepared.folder)
-
-
-def test_originals_are_kept_if_a_pack_was_not_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    source = found("nano", tmp_path / "nano")
-    monkeypatch.setenv("CHATTERBOX_WEIGHTS_DIR", str(tmp_path))
-    monkeypatch.setattr(pack_module, "_prepare", lambda *_: False)
-    kernels = list[Path]()
-    monkeypatch.setattr(COMPILED, "write_to", kernels.append)
-    assert main(["nano", "--replace"]) == 1
-    assert all(path.is_file() for path in map(source.path, ORIGINALS))
-    assert kernels == [tmp_path / "chatterbox-worker-kernels"]
-
-
 def test_kernels_are_compiled_with_the_pack_that_uses_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     source, compiled = found("nano", tmp_path / "nano"), list[frozenset[Family]]()
     monkeypatch.setattr("importlib.util.find_spec", lambda *_: object())
@@ -410,45 +296,6 @@ def test_the_draft_and_the_pack_follow_in_the_background(
     assert list(source.folder.glob("*exact-cpu*"))
 
 
-def test_training_without_the_originals_says_how_to_keep_them(prepared: Checkpoint) -> None:
-    with pytest.raises(NotReady, match=r"needs t3_nano_v1.safetensors.*--originals"):
-        load_t3_state(prepared)
-
-
-def test_a_fine_tuned_voice_without_the_originals_says_why_it_cannot_speak(prepared: Checkpoint) -> None:
-    t3, _ = load_modules(prepared, "int8", CPU, pack_of(prepared, "int8", CPU))
-    pool = AdapterPool(t3, prepared, lambda _: pytest.fail("nothing is built"), limit=1)
-    with pytest.raises(InvalidRequest, match=r"original weights.*--originals"):
-        pool.check(tiny_adapter("nano"))
-
-
-def test_auto_takes_what_the_weights_are_prepared_for(prepared: Checkpoint) -> None:
-    (prepared.folder / "chatterbox-worker-nano-exact-cpu.safetensors").unlink()
-    assert {choose_profile("auto", "cpu", prepared, frozenset({flag})) for flag in CPU_PROFILES} == {"int8"}
-    assert choose_profile("exact", "cpu", prepared) == "exact"  # asked for: an error when it is loaded
-    assert choose_profile("auto", "cuda", prepared) == "fast"  # the same
-    whole = find(LAYOUTS["nano"], weights_dir=checkpoint("nano"), offline=True)
-    for flag, profiles in CPU_PROFILES.items():
-        assert choose_profile("auto", "cpu", whole, frozenset({"sse", flag} - {""})) == profiles[0]
-    assert choose_profile("auto", "cpu", whole) in next(iter(CPU_PROFILES.values()))
-    for name in ORIGINALS:
-        shutil.copy(checkpoint("nano") / name, prepared.folder)
-    assert choose_profile("auto", "cpu", found("nano", prepared.folder), frozenset()) == "exact"  # int8 has a pack
-
-
-def test_files_that_two_models_share_are_replaced_for_both(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("CHATTERBOX_WEIGHTS_DIR", str(tmp_path))
-    shared = found("multilingual", tmp_path / "multilingual").path("s3gen.pt")
-    shutil.copytree(checkpoint("multilingual-v2"), tmp_path / "multilingual-v2")
-    (tmp_path / "multilingual-v2" / "s3gen.pt").unlink()
-    (tmp_path / "multilingual-v2" / "s3gen.pt").symlink_to(shared)
-    assert main(["multilingual", "multilingual-v2", "--profile", "int8", "--replace"]) == 0
-    assert not list(tmp_path.rglob("s3gen.pt"))
-    for model in ("multilingual", "multilingual-v2"):
-        checkpoint_ = found(model, tmp_path / model)
-        load_modules(checkpoint_, "int8", CPU, pack_of(checkpoint_, "int8", CPU, prepared="off"))
-
-
 # Where packs are written
 
 
@@ -479,27 +326,3 @@ def test_the_command_says_what_is_missing(
         main(["nano"])
     assert end.value.code == 1
     assert "no weights for nano" in capsys.readouterr().err
-
-
-@pytest.mark.parametrize(
-    ("files", "cores"),
-    [
-        ({}, None),
-        ({"cpu.max": "max 100000\n"}, None),
-        ({"cpu.max": "100000 100000\n"}, 1),
-        ({"cpu.max": "20000 100000\n"}, 1),
-        ({"cpu.max": "0 100000\n"}, 1),
-        ({"cpu.max": "999900000 100000\n"}, None),
-        ({"cpu/cpu.cfs_quota_us": "-1\n", "cpu/cpu.cfs_period_us": "100000\n"}, None),
-        ({"cpu/cpu.cfs_quota_us": "50000\n", "cpu/cpu.cfs_period_us": "100000\n"}, 1),
-        ({"cpu.max": "nonsense\n"}, None),
-    ],
-)
-def test_a_container_s_quota_limits_the_threads(files: dict[str, str], cores: int | None, tmp_path: Path) -> None:
-    unlimited = allowed_cores(tmp_path / "nowhere")
-    if hasattr(os, "sched_getaffinity"):
-        assert unlimited == len(os.sched_getaffinity(0))
-    for name, content in files.items():
-        (tmp_path / name).parent.mkdir(exist_ok=True)
-        (tmp_path / name).write_text(content)
-    assert allowed_cores(tmp_path) == (unlimited if cores is None else cores)

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import pytest
 import torch
@@ -18,31 +16,16 @@ from chatterbox_worker.custom_models import parse_custom_models
 from chatterbox_worker.engines.chatterbox.checkpoint import contents, custom, locate
 from chatterbox_worker.engines.chatterbox.checkpoint.checkpoint import load_t3_state, load_voice_encoder_state
 from chatterbox_worker.engines.chatterbox.checkpoint.contents import examine
-from chatterbox_worker.engines.chatterbox.checkpoint.custom import find_custom, write_manifest
+from chatterbox_worker.engines.chatterbox.checkpoint.custom import write_manifest
 from chatterbox_worker.engines.chatterbox.checkpoint.layout import LAYOUTS
-from chatterbox_worker.engines.chatterbox.checkpoint.locate import Checkpoint
 from chatterbox_worker.engines.chatterbox.checkpoint.pickled import leaves
 from chatterbox_worker.engines.chatterbox.checkpoint.served import checkpoint_of, decoded, is_chatterbox
 from chatterbox_worker.engines.chatterbox.pack import replace_originals
 from chatterbox_worker.engines.chatterbox.text.tokenizer import load_tokenizer
 from chatterbox_worker.errors import NotReady
 from support.checkpoints import checkpoint
-from support.community import EXTRA_TOKENS, bases, entry
+from support.community import EXTRA_TOKENS, Find, bases, entry
 from support.hub_files import write_files
-
-Find = Callable[..., Checkpoint]
-
-
-@pytest.fixture
-def find(tmp_path: Path) -> Find:
-    weights = bases(tmp_path / "bases")
-
-    def search(text: str, weights_dir: Path = weights, *, offline: bool = True) -> Checkpoint:
-        (model,) = parse_custom_models(text)
-        caches = {"runpod_cache": tmp_path / "runpod", "hub_cache": tmp_path / "hub"}
-        return find_custom(model, weights_dir=weights_dir, offline=offline, **caches)
-
-    return search
 
 
 def test_one_t3_in_a_wrapper_is_read_like_the_familys_own(find: Find, tmp_path: Path) -> None:
@@ -168,72 +151,6 @@ def test_what_cannot_be_served_is_refused_with_what_was_found(find: Find, tmp_pa
         find(text.format(**parts))
 
 
-@dataclass(frozen=True)
-class Card:
-    """What a public repository of the hub lists, and what of it is served."""
-
-    entry: str
-    """The family and the languages."""
-    files: Mapping[str, str]
-    """From each path to the part of that family with its content; others are no weights."""
-    from_base: tuple[str, ...]
-
-
-WHOLE = {
-    name: name for name in ("ve.safetensors", "t3_cfg.safetensors", "s3gen.safetensors", "tokenizer.json", "conds.pt")
-}
-MULTILINGUAL = ("ve.pt", "s3gen.pt", "conds.pt", "grapheme_mtl_merged_expanded_v1.json")
-CARDS: Mapping[str, Card] = {
-    "akhbar/chatterbox-tts-norwegian": Card("english:no", {**WHOLE, "README.md": ""}, ()),
-    "Thomcles/Chatterbox-TTS-French": Card(
-        "english:fr", {"t3_cfg.safetensors": "t3_cfg.safetensors"},
-        ("s3gen.safetensors", "ve.safetensors", "tokenizer.json", "conds.pt"),
-    ),
-    "Thomcles/Chatterbox-TTS-Persian-Farsi": Card(
-        "multilingual:ar", {"t3_fa.safetensors": LAYOUTS["multilingual"].t3}, MULTILINGUAL
-    ),
-    "CoRal-project/tts-base": Card(
-        "multilingual-v2:da",
-        {name: name for name in ("t3_mtl23ls_v2.safetensors", *MULTILINGUAL, "Cangjie5_TC.json")},
-        (),
-    ),
-    "niobures/Chatterbox-TTS/ko": Card(
-        "english:ko", {"ko/t3_cfg.safetensors": "t3_cfg.safetensors", "ko/tokenizer_en_ko.json": "tokenizer.json",
-                       "ja/t3_cfg.safetensors": "t3_cfg.safetensors"},
-        ("s3gen.safetensors", "ve.safetensors", "conds.pt"),
-    ),
-    "niobures/Chatterbox-TTS/it,en": Card(
-        "english:it+en", {"it,en/chatterbox_italian_final.pt": "t3_cfg.safetensors", "it,en/config.json": ""},
-        ("s3gen.safetensors", "ve.safetensors", "tokenizer.json", "conds.pt"),
-    ),
-}  # fmt: skip
-"""By the place that the setting names: lists of files as programs that download them have them."""
-
-
-@pytest.mark.parametrize("place", CARDS)
-def test_repositories_with_the_files_of_public_ones_are_served(find: Find, tmp_path: Path, place: str) -> None:
-    card = CARDS[place]
-    family = card.entry.partition(":")[0]
-    owner, repo, *inside = place.split("/")
-    snapshot = tmp_path / f"runpod/models--{owner}--{repo}/snapshots" / ("a" * 40)
-    for name, part in card.files.items():
-        path = snapshot / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        if not part:
-            path.write_text("{}")
-        elif path.suffix == ".pt" and part.endswith(".safetensors"):
-            torch.save(load_file(checkpoint(family) / part), path)
-        else:
-            path.symlink_to(checkpoint(family) / part)
-    found = find(f"mine={place}@{'a' * 40}:{card.entry}")
-    own = {name for name, path in found.files.items() if snapshot in path.parents}
-    assert own == {
-        Path(name).name for name, part in card.files.items() if part and Path(name).parts[:-1] == tuple(inside)
-    }
-    assert set(found.files) - own == set(card.from_base)
-    assert set(load_t3_state(found)) == set(load_file(checkpoint(family) / LAYOUTS[family].t3))
-
-
 def test_a_file_of_several_is_chosen_by_name_and_models_have_their_own_identity(find: Find, tmp_path: Path) -> None:
     state = load_file(checkpoint("english") / "t3_cfg.safetensors")
     save_file(state, tmp_path / "a.safetensors")
@@ -279,52 +196,6 @@ def test_a_folder_with_many_files_is_something_else(
     (tmp_path / "single/README.md").write_text("")
     with pytest.raises(NotReady, match="single has 2 files"):
         find(text)
-
-
-@pytest.mark.parametrize(
-    ("inside", "fetched"),
-    [
-        ("", {"t3.safetensors", "ve.safetensors", "merges.txt", "config.json", "t3.pt"}),
-        ("/de", {"de/t3.safetensors", "de/ve.safetensors"}),
-        ("/de/t3.safetensors", {"de/t3.safetensors", "de/ve.safetensors"}),
-        ("/t3.pt", {"t3.pt", "ve.safetensors", "merges.txt", "config.json"}),
-    ],
-)
-def test_a_download_fetches_only_what_is_looked_at(
-    find: Find, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, inside: str, fetched: set[str]
-) -> None:
-    import huggingface_hub
-    from huggingface_hub.utils._paths import filter_repo_objects
-
-    published = [f"{folder}{name}" for folder in ("", "de/") for name in ("t3.safetensors", "ve.safetensors")]
-    published += ["t3.pt", "merges.txt", "config.json", "README.md", "wave.wav", "optimizer.pt", "de/scheduler.pt"]
-    asked: dict[str, object] = {}
-
-    def download(repo: str, **given: Any) -> str:
-        asked.update(repo=repo, revision=given["revision"], cache=given["cache_dir"], offline=given["local_files_only"])
-        patterns = {name: given[name] for name in ("allow_patterns", "ignore_patterns")}
-        for name in filter_repo_objects(published, **patterns):
-            path = tmp_path / "hub/snapshot" / name
-            path.parent.mkdir(parents=True, exist_ok=True)
-            if path.suffix == ".safetensors":
-                part = "ve" if path.stem == "ve" else "t3_cfg"
-                path.symlink_to(checkpoint("english") / f"{part}.safetensors")
-            elif path.suffix == ".pt":
-                torch.save(load_file(checkpoint("english") / "t3_cfg.safetensors"), path)
-            else:
-                path.write_text("{}")
-        return str(tmp_path / "hub/snapshot")
-
-    monkeypatch.setattr(huggingface_hub, "snapshot_download", download)
-    wanted = f"mine=owner/repo{inside}@v1:english"
-    if not inside:  # two T3: both are fetched, and the place must name one
-        with pytest.raises(NotReady, match=r"several T3: t3\.pt or t3\.safetensors"):
-            find(wanted, offline=False)
-    else:
-        assert find(wanted, offline=False).files["ve.safetensors"].is_relative_to(tmp_path / "hub")
-    assert asked == {"repo": "owner/repo", "revision": "v1", "cache": tmp_path / "hub", "offline": False}
-    there = {path.relative_to(tmp_path / "hub/snapshot").as_posix() for path in (tmp_path / "hub").rglob("*.*")}
-    assert there == fetched
 
 
 def test_sizes_of_another_published_family_are_refused(find: Find, tmp_path: Path) -> None:
@@ -385,25 +256,6 @@ def test_a_header_without_shapes_is_refused(tmp_path: Path) -> None:
     (tmp_path / "a.safetensors").write_bytes(len(header).to_bytes(8, "little") + header)
     with pytest.raises(NotReady, match=r"a\.safetensors cannot be read: KeyError"):
         examine(tmp_path / "a.safetensors")
-
-
-def test_it_is_found_in_runpods_cached_models_and_in_a_folder_of_the_repository(find: Find, tmp_path: Path) -> None:
-    entry(tmp_path, "single")
-    snapshot = tmp_path / "runpod/models--owner--repo/snapshots" / ("a" * 40)
-    (snapshot / "old").mkdir(parents=True)
-    shutil.copy(tmp_path / "single/model.safetensors", snapshot)
-    shutil.copy(tmp_path / "single/model.safetensors", snapshot / "old/t3.safetensors")
-    assert find(f"mine=owner/repo@{'a' * 40}:english").folder == snapshot
-    assert find(f"mine=owner/repo/old@{'a' * 40}:english").folder == snapshot / "old"
-    assert find(f"mine=owner/repo/model.safetensors@{'a' * 40}:english").folder == snapshot
-    refs = tmp_path / "runpod/models--owner--repo/refs"
-    refs.mkdir()
-    for name in ("main", "v1"):
-        (refs / name).write_text("a" * 40)
-    for revision in ("", "@aaaaaaa", "@v1"):
-        assert find(f"mine=owner/repo{revision}:english").folder == snapshot
-    with pytest.raises(NotReady, match="owner/repo@v2 is not in"):
-        find("mine=owner/repo@v2:english")
 
 
 def test_in_an_image_it_lies_like_other_models_and_may_lack_the_originals(find: Find, tmp_path: Path) -> None:

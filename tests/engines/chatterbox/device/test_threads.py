@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,7 +12,7 @@ import torch
 
 from chatterbox_worker.engines.chatterbox.device import threads
 from chatterbox_worker.engines.chatterbox.device.cpu_features import cpu_features
-from chatterbox_worker.engines.chatterbox.device.threads import release_threads, use_threads
+from chatterbox_worker.engines.chatterbox.device.threads import allowed_cores, release_threads, use_threads
 
 TASKS = Path("/proc/self/task")
 
@@ -60,3 +61,27 @@ def test_a_released_thread_has_no_helpers_and_gets_them_back_when_it_computes() 
     busy, idle, busy_again, idle_again = seen
     assert idle < busy
     assert (busy_again, idle_again) == (busy, idle)
+
+
+@pytest.mark.parametrize(
+    ("files", "cores"),
+    [
+        ({}, None),
+        ({"cpu.max": "max 100000\n"}, None),
+        ({"cpu.max": "100000 100000\n"}, 1),
+        ({"cpu.max": "20000 100000\n"}, 1),
+        ({"cpu.max": "0 100000\n"}, 1),
+        ({"cpu.max": "999900000 100000\n"}, None),
+        ({"cpu/cpu.cfs_quota_us": "-1\n", "cpu/cpu.cfs_period_us": "100000\n"}, None),
+        ({"cpu/cpu.cfs_quota_us": "50000\n", "cpu/cpu.cfs_period_us": "100000\n"}, 1),
+        ({"cpu.max": "nonsense\n"}, None),
+    ],
+)
+def test_a_container_s_quota_limits_the_threads(files: dict[str, str], cores: int | None, tmp_path: Path) -> None:
+    unlimited = allowed_cores(tmp_path / "nowhere")
+    if hasattr(os, "sched_getaffinity"):
+        assert unlimited == len(os.sched_getaffinity(0))
+    for name, content in files.items():
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text(content)
+    assert allowed_cores(tmp_path) == (unlimited if cores is None else cores)
