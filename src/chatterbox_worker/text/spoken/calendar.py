@@ -158,14 +158,13 @@ def _stamps(part: Part, rules: Rules) -> Iterator[Group]:
 
 
 def _in_numbers(part: Part, rules: Rules) -> Iterator[Group]:
-    marks = re.escape(rules.date_marks)
     for found in part.find(rf"(?<![{WORD}./-])(\d{{4}})([-/])(\d{{2}})\2(\d{{2}})(?![{WORD}/-]|\.\d)"):
         yield from _date(found, (found[4], found[3], found[1]), rules)
     if rules.date_order == "ymd":
-        for found in part.find(rf"(?<![{WORD}./-])(\d{{4}})([{marks}])(\d\d?)\2(\d\d?)(?![{WORD}/-]|\.\d)"):
+        for found in part.find(rf"(?<![{WORD}./-])(\d{{4}})([/.-])(\d\d?)\2(\d\d?)(?![{WORD}/-]|\.\d)"):
             yield from _date(found, (found[4], found[3], found[1]), rules)
         return
-    for found in part.find(rf"(?<![{WORD}./-])(\d\d?)([{marks}])(\d\d?)\2(\d{{4}}|\d\d)(?![{WORD}/-]|\.\d)"):
+    for found in part.find(rf"(?<![{WORD}./-])(\d\d?)([/.-])(\d\d?)\2(\d{{4}}|\d\d)(?![{WORD}/-]|\.\d)"):
         day, month = (found[1], found[3]) if rules.date_order == "dmy" else (found[3], found[1])
         yield from _date(found, (day, month, found[4]), rules)
 

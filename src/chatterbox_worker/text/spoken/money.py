@@ -101,7 +101,7 @@ def _follows_its_number(locale: str) -> bool:
 def scales_of_money(rules: Rules) -> Mapping[str, str]:
     """By what may stand between a number and its currency: "$1.2M", "3 Mio. €"."""
     short = {name.strip(): words for name, words in icu.short_scales(rules.locale).items()} if rules.spaced else {}
-    return short | dict(rules.money_scales)
+    return {**short, **rules.scales, **rules.money_scales}
 
 
 def _say_describing(found: re.Match[str], unit: str, rules: Rules) -> str:

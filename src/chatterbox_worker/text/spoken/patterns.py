@@ -74,9 +74,9 @@ def compared(words: Mapping[str, str], percent: str) -> tuple[tuple[str, str], .
     )
 
 
-def after(*words: str) -> str:
-    """A place directly after one of these words and a space; each word is a pattern of one length."""
-    behind = (rf"(?<=\b{word} )" for word in words)
+def after(*words: str, between: str = " ") -> str:
+    """A place directly after one of these words and what stands `between`; each word is a pattern of one length."""
+    behind = (rf"(?<=\b{word}{between})" for word in words)
     return f"(?:{'|'.join(behind)})"
 
 

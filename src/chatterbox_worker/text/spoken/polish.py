@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from chatterbox_worker.text.spoken.patterns import regnal
+from chatterbox_worker.text.spoken import slavic
+from chatterbox_worker.text.spoken.slavic import ALONE, YEAR, after
 
 MONTHS = (
     "stycznia|sty\\.", "lutego|lut\\.", "[Mm]arca|mar\\.", "kwietnia|kwi\\.", "[Mm]aja", "[Cc]zerwca|cze\\.",
@@ -47,17 +48,10 @@ def spell(number: int, rule_set: str) -> str | None:
     return before + _HUNDREDS[hundreds] + _TENS[tens] + _UNITS[unit]
 
 
-def _after(words: str, between: str = " ") -> str:
-    """A pattern of a place after one of the words, which begin in lower case or with a capital, and `between`."""
-    return "(?:" + "|".join(rf"(?<=\b[{word[0].upper()}{word[0]}]{word[1:]}{between})" for word in words.split()) + ")"
-
-
 _PREPOSITIONAL, _GENITIVE, _INSTRUMENTAL = (
     f"ordinal-masculine-{case}" for case in ("locative", "genitive", "instrumental")
 )
 _FEMININE = "ordinal-feminine-genitive"  # and locative, and dative
-_YEAR = r"(?<![\d.])(?P<y>1\d\d\d|20\d\d)"
-_ALONE = r"(?<![\w.,:/-])(?<!\d )"
 _LETTER = "[a-ząćęłńóśźż]"
 
 CASES = (
@@ -134,44 +128,44 @@ _PERSONS = (
 YEARS = (
     *(
         (rf"{before}(?<![\d.,])(?P<y>\d{{1,4}})(?= r\. (?:p\.)?n\.e\.)", rule_set)
-        for before, rule_set in ((_after("w o po"), _PREPOSITIONAL), (_after("przed"), _INSTRUMENTAL), ("", _GENITIVE))
+        for before, rule_set in ((after("w o po"), _PREPOSITIONAL), (after("przed"), _INSTRUMENTAL), ("", _GENITIVE))
     ),
-    (rf"{_after('w o po')}{_YEAR}(?= roku| r\.)", _PREPOSITIONAL), (rf"{_after('przed')}{_YEAR}(?= r)", _INSTRUMENTAL),
-    (rf"{_YEAR}(?= rok(?!\w))", "ordinal-masculine"), (rf"{_YEAR}(?= rokiem)", _INSTRUMENTAL),
-    (rf"{_YEAR}(?= roku| r\.)", "numbering-year"),
-    (rf"(?<=\b[Rr]ok ){_YEAR}(?!\d| r)", "ordinal-masculine"), (rf"(?<=\b[Ww] roku ){_YEAR}(?!\d)", _PREPOSITIONAL),
-    (rf"(?<=\broku ){_YEAR}(?!\d)", "numbering-year"),
-    (rf"{_after('od do')}{_YEAR}(?=[,;:)!?]|\.(?!\d)|$| (?:i|lub|do) )", "numbering-year"),
-    (rf"{_after('po')}{_YEAR}(?=[,;:)!?]|\.(?!\d)|$| i )", _PREPOSITIONAL),
-    (rf"(?:(?<=\d [IVX] )|(?<=\d [IVX]{{2}} )|(?<=\d [IVX]{{3}} )|(?<=\d VIII )){_YEAR}", "numbering-year"),
+    (rf"{after('w o po')}{YEAR}(?= roku| r\.)", _PREPOSITIONAL), (rf"{after('przed')}{YEAR}(?= r)", _INSTRUMENTAL),
+    (rf"{YEAR}(?= rok(?!\w))", "ordinal-masculine"), (rf"{YEAR}(?= rokiem)", _INSTRUMENTAL),
+    (rf"{YEAR}(?= roku| r\.)", "numbering-year"),
+    (rf"(?<=\b[Rr]ok ){YEAR}(?!\d| r)", "ordinal-masculine"), (rf"(?<=\b[Ww] roku ){YEAR}(?!\d)", _PREPOSITIONAL),
+    (rf"(?<=\broku ){YEAR}(?!\d)", "numbering-year"),
+    (rf"{after('od do')}{YEAR}(?=[,;:)!?]|\.(?!\d)|$| (?:i|lub|do) )", "numbering-year"),
+    (rf"{after('po')}{YEAR}(?=[,;:)!?]|\.(?!\d)|$| i )", _PREPOSITIONAL),
+    (rf"(?:(?<=\d [IVX] )|(?<=\d [IVX]{{2}} )|(?<=\d [IVX]{{3}} )|(?<=\d VIII )){YEAR}", "numbering-year"),
     # persons: the genitive stands for the nominative; the same form is right for what else has this ending after two
-    (rf"{_ALONE}(?P<y>\d{{1,3}})(?= (?:{_LETTER}+ych |{_LETTER}+ich )?(?:{_PERSONS})(?!\w))",
+    (rf"{ALONE}(?P<y>\d{{1,3}})(?= (?:{_LETTER}+ych |{_LETTER}+ich )?(?:{_PERSONS})(?!\w))",
      "cardinal-masculine-genitive"),
-    (rf"{_ALONE}(?P<y>[2-9]?[2-4])(?= {_LETTER}+ów(?!\w))", "cardinal-masculine-genitive"),
+    (rf"{ALONE}(?P<y>[2-9]?[2-4])(?= {_LETTER}+ów(?!\w))", "cardinal-masculine-genitive"),
     # without its full stop, before a noun in the singular
-    (rf"{_ALONE}(?P<y>[1-9]\d?)(?= (?:{_LOCATIVE_NOUNS})(?!\w))", _PREPOSITIONAL),
-    (rf"{_ALONE}(?P<y>[1-9]\d?)(?= (?:{_FEMININE_LOCATIVE_NOUNS})(?!\w))", _FEMININE),
-    (rf"{_after('w o po')}(?P<y>[1-9]\d?)(?= wieku(?!\w))", _PREPOSITIONAL),
-    (rf"{_after('w')}(?P<y>[1-9]\d?)(?= części(?!\w))", _FEMININE),
-    (rf"{_ALONE}(?P<y>[2-9]|[1-9]\d)(?= (?:{_GENITIVE_NOUNS})(?!\w))", _GENITIVE),
-    (rf"{_after('do od z dla')}(?P<y>[1-9]\d?)(?= (?:{_FEMININE_GENITIVE_NOUNS})(?!\w))", _FEMININE),
-    (rf"{_ALONE}(?P<y>[2-9]|[1-9]\d)(?= (?:klasa|minuta|runda|liga|edycja|kolejka|grupa|połowa)(?!\w))",
+    (rf"{ALONE}(?P<y>[1-9]\d?)(?= (?:{_LOCATIVE_NOUNS})(?!\w))", _PREPOSITIONAL),
+    (rf"{ALONE}(?P<y>[1-9]\d?)(?= (?:{_FEMININE_LOCATIVE_NOUNS})(?!\w))", _FEMININE),
+    (rf"{after('w o po')}(?P<y>[1-9]\d?)(?= wieku(?!\w))", _PREPOSITIONAL),
+    (rf"{after('w')}(?P<y>[1-9]\d?)(?= części(?!\w))", _FEMININE),
+    (rf"{ALONE}(?P<y>[2-9]|[1-9]\d)(?= (?:{_GENITIVE_NOUNS})(?!\w))", _GENITIVE),
+    (rf"{after('do od z dla')}(?P<y>[1-9]\d?)(?= (?:{_FEMININE_GENITIVE_NOUNS})(?!\w))", _FEMININE),
+    (rf"{ALONE}(?P<y>[2-9]|[1-9]\d)(?= (?:klasa|minuta|runda|liga|edycja|kolejka|grupa|połowa)(?!\w))",
      "ordinal-feminine"),
-    (rf"{_ALONE}(?P<y>[2-9]|[1-9]\d)(?= (?:piętro|miejsce)(?!\w))", "ordinal-neuter"),
-    (rf"{_ALONE}(?P<y>[2-9]|[1-9]\d)(?= (?:dzień|rok|tydzień|rozdział|etap|tom|sezon|odcinek)(?!\w))",
+    (rf"{ALONE}(?P<y>[2-9]|[1-9]\d)(?= (?:piętro|miejsce)(?!\w))", "ordinal-neuter"),
+    (rf"{ALONE}(?P<y>[2-9]|[1-9]\d)(?= (?:dzień|rok|tydzień|rozdział|etap|tom|sezon|odcinek)(?!\w))",
      "ordinal-masculine"),
     # the first of two days
-    (rf"{_after('od z')}(?P<y>\d\d?)(?= (?:do|na) \d\d? {_MONTH})", _GENITIVE),
-    (rf"{_ALONE}(?P<y>[12]?\d|3[01])(?=(?: i |, | ?[-–—] ?)\d\d? {_MONTH})", _GENITIVE),
+    (rf"{after('od z')}(?P<y>\d\d?)(?= (?:do|na) \d\d? {_MONTH})", _GENITIVE),
+    (rf"{ALONE}(?P<y>[12]?\d|3[01])(?=(?: i |, | ?[-–—] ?)\d\d? {_MONTH})", _GENITIVE),
     (rf"(?<=\d-)(?P<y>[12]?\d|3[01])(?= {_MONTH})", _GENITIVE),
     # full hours
-    (rf"{_after('o od do po około koło ok[.]')}(?P<y>[012]?\d)(?= (?:rano|wieczorem|po południu|w nocy)(?!\w))",
+    (rf"{after('o od do po około koło ok[.]')}(?P<y>[012]?\d)(?= (?:rano|wieczorem|po południu|w nocy)(?!\w))",
      _FEMININE),
     (r"(?<=przed godz\. )(?P<y>[012]?\d)(?![\d.:,]?\d)", "ordinal-feminine-instrumental"),
-    (rf"{_after('o od do po około ok[.]', r' godz[.] ')}(?P<y>[012]?\d)(?![\d.:,]?\d)", _FEMININE),
+    (rf"{after('o od do po około ok[.]', r' godz[.] ')}(?P<y>[012]?\d)(?![\d.:,]?\d)", _FEMININE),
     (r"(?:(?<=\bgodz\. )|(?<=\bgodz\. \d[-–])|(?<=\bgodz\. \d\d[-–]))(?P<y>[012]?\d)(?![\d.:,]?\d)",
      "ordinal-feminine"),
-    (rf"{_after('godzinie godziny')}(?P<y>[012]?\d)(?![\d.:,]?\d)", _FEMININE),
+    (rf"{after('godzinie godziny')}(?P<y>[012]?\d)(?![\d.:,]?\d)", _FEMININE),
     (r"(?<=\b[Gg]odzina )(?P<y>[012]?\d)(?![\d.:,]?\d)", "ordinal-feminine"),
     (r"(?<=\b[Gg]odzinę )(?P<y>[012]?\d)(?![\d.:,]?\d)", "ordinal-feminine-accusative"),
     (r"(?<=\b[Gg]odziną )(?P<y>[012]?\d)(?![\d.:,]?\d)", "ordinal-feminine-instrumental"),
@@ -217,11 +211,9 @@ def forms() -> Iterator[tuple[str, str]]:
             yield rf"(?<=\b[Ll]{before} )19{digit}0\.", century + said
             yield rf"(?<=\b[Ll]{before} \d0\. i ){digit}0\.", said
     yield from words_of_years()
-    for scale in _SCALES:
-        for unit, words in _COUNTED:
-            yield rf"(?<={scale} ){unit}(?!\w)", words
+    yield from slavic.units_of_scales(_SCALES, _COUNTED)
     for number, word in enumerate(_COLLECTIVE, 2):
-        yield rf"{_after('do od dla bez u z')}{number}(?= dzieci(?!\w))", f"{word[:-1]}ga"
+        yield rf"{after('do od dla bez u z')}{number}(?= dzieci(?!\w))", f"{word[:-1]}ga"
         yield rf"(?<![\w.,/-]){number}(?= dzieci(?!\w))", word
     for roman, month in zip(_ROMAN_MONTHS, _GENITIVES, strict=True):
         yield rf"(?<=\d ){roman}(?= (?:1\d\d\d|20\d\d)(?!\d))", month
@@ -229,9 +221,9 @@ def forms() -> Iterator[tuple[str, str]]:
 
 def words_of_years() -> Iterator[tuple[str, str]]:
     for digits in range(1, 5):
-        for before, word in ((_after("przed", rf" \d{{{digits}}} "), "rokiem"), (rf"(?<= \d{{{digits}}} )", "roku")):
+        for before, word in ((after("przed", rf" \d{{{digits}}} "), "rokiem"), (rf"(?<= \d{{{digits}}} )", "roku")):
             yield rf"{before}r\.(?= (?:p\.)?n\.e\.)", word
-    for before, word in ((_after("przed", r" \d{4} "), "rokiem"), (r"(?<!\.\d{4} )(?<=\d{4} )", "roku")):
+    for before, word in ((after("przed", r" \d{4} "), "rokiem"), (r"(?<!\.\d{4} )(?<=\d{4} )", "roku")):
         yield rf"{before}r\.(?=[,;)]| [a-ząćęłńóśźż(—–-])", word
         yield rf"{before}r(?=\.(?:\s|$))", word
 
@@ -244,18 +236,13 @@ _KINGS = (
 )
 
 
-def rulers() -> Iterator[tuple[str, str, str]]:
-    """Roman numerals after a ruler's name in any case."""
-    for gender, names, cases in (
-        ("masculine", _KINGS, (("", ""), ("a", "-genitive"), ("owi", "-dative"), ("i?em", "-instrumental"),
-                               ("(?:ie|u|e)", "-locative"))),
-        ("feminine", "Elżbie[tc]|Katarzyn|Mari|Wiktori|Ann", (("a", ""), ("(?:y|ie|i)", "-genitive"),
-                     ("ę", "-accusative"), ("ą", "-instrumental"))),
-    ):  # fmt: skip
-        for ending, case in cases:
-            yield regnal(f"(?:{names}){ending}"), f"ordinal-{gender}{case}", "{n}"
-
-
+RULERS = tuple(slavic.rulers(
+    ("masculine", _KINGS, (("", ""), ("a", "-genitive"), ("owi", "-dative"), ("i?em", "-instrumental"),
+                           ("(?:ie|u|e)", "-locative"))),
+    ("feminine", "Elżbie[tc]|Katarzyn|Mari|Wiktori|Ann", (("a", ""), ("(?:y|ie|i)", "-genitive"),
+                 ("ę", "-accusative"), ("ą", "-instrumental"))),
+))  # fmt: skip
+"""Numerals after a ruler's name in any case."""
 _PART = (
     "(?i:koniec|końca|końcu|końcem|początek|początku|początkiem|połow[ayęą]|połowie|ćwierć|przełom|przełomu|przełomie)"
 )
@@ -279,9 +266,9 @@ def centuries() -> Iterator[tuple[str, str, str]]:
         yield rf"(?<!\w){_ROMAN}(?= {word}(?!\w))", f"ordinal-masculine{case}", "{n}"
 
 
-def numerals() -> Iterator[tuple[str, str, str]]:
-    """Roman numerals before other nouns."""
-    for nouns, rule_set in (
+NUMERALS = tuple(slavic.numerals(
+    _ROMAN,
+    (
         ("wojna|Wojna|Rzeczpospolita|RP|część|edycja|liga|klasa|połowa|tura|kadencja|grupa", "ordinal-feminine"),
         (("[Ww]ojny|[Ww]ojnie|Rzeczypospolitej|części|edycji|lidze|ligi|klas(?:ie|y)|połow(?:ie|y)|"
          "turze|tury|kadencji|grupy"),
@@ -291,20 +278,13 @@ def numerals() -> Iterator[tuple[str, str, str]]:
         ("tysiącleciu|piętrze|miejscu|kwartale|etapie|tomie|akcie|semestrze|filarze", _PREPOSITIONAL),
         ("tysiąclecia|piętra|kwartału|etapu|tomu|semestru|filaru", _GENITIVE),
         ("kwartał|etap|tom|semestr|filar|stopień|rok|zjazd|kongres", "ordinal-masculine"),
-    ):  # fmt: skip
-        yield rf"(?<!\w){_ROMAN}(?= (?:{nouns})(?!\w))", rule_set, "{n}"
-
-
-_NOUNS = {  # by their abbreviations: what stays, and the ends of the genitive, locative and accusative
+    ),
+))  # fmt: skip
+_NOUNS = {  # the genitive, locative and accusative
     "s": ("stro", "ny nie nę"), "str": ("stro", "ny nie nę"), "rys": ("rysun", "ku ku ek"),
     "rozdz": ("rozdzia", "łu le ł"), "art": ("artyku", "łu le ł"), "tab": ("tabel", "i i ę"),
     "ust": ("ust", "ępu ępie ęp"), "poz": ("pozycj", "i i ę"),
 }  # fmt: skip
-_GOVERNORS = (_after("z ze od do"), _after("w na o po"), _after("zob[.] por[.] patrz"))
-
-
-def numbered_nouns() -> Iterator[tuple[str, str]]:
-    """Forms of "str." and the like after a preposition and before a number."""
-    for short, (stem, endings) in _NOUNS.items():
-        for before, ending in zip(_GOVERNORS, endings.split(), strict=True):
-            yield rf"{before}{short}\. ?(?=\d)", f"{stem}{ending} "
+NUMBERED_NOUNS = tuple(
+    slavic.numbered_nouns(_NOUNS, (after("z ze od do"), after("w na o po"), after("zob[.] por[.] patrz")))
+)

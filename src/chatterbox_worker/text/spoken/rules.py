@@ -133,7 +133,7 @@ class Rules:
     phrase_fixes: Words = field(default_factory=dict)
     """Corrections of a number's words together with its currency or unit: patterns with their replacements."""
     money_scales: Words = field(default_factory=dict)
-    """Words and letters that may stand between a number and its currency, with ICU plural messages."""
+    """The same of words and letters that stand only between a number and its currency."""
     units: Words = field(default_factory=dict)
     """Symbols with CLDR's units, in addition to those of `quantities`."""
     unit_words: Words = field(default_factory=dict)
@@ -171,7 +171,6 @@ class Rules:
     date: str = ""
     """"{d}", "{m}" and "{y}"; empty: no dates in numbers."""
     date_order: str = "dmy"
-    date_marks: str = "/.-"
     date_short: tuple[tuple[str, str], ...] = ()
     """(pattern of the text before, after) of a day and a month in digits: "24.12." in Finnish."""
     day: str = ""

@@ -8,8 +8,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from chatterbox_worker.text.spoken import icu
-from chatterbox_worker.text.spoken.patterns import regnal
+from chatterbox_worker.text.spoken import icu, slavic
+from chatterbox_worker.text.spoken.slavic import ALONE, YEAR, after
 
 MONTHS = (
     "января|янв\\.", "февраля|февр?\\.", "[Мм]арта|мар\\.", "апреля|апр\\.", "[Мм]ая", "июня|июн\\.", "июля|июл\\.",
@@ -50,18 +50,11 @@ def spell(number: int, rule_set: str) -> str | None:
     return None
 
 
-def _after(words: str, between: str = " ") -> str:
-    """A pattern of a place after one of the words, which begin in lower case or with a capital, and `between`."""
-    return "(?:" + "|".join(rf"(?<=\b[{word[0].upper()}{word[0]}]{word[1:]}{between})" for word in words.split()) + ")"
-
-
 _IN, _TO, _OF = "в во о об", "к ко", "с до от после около из"
 """Prepositions of the prepositional case of a year, of its dative and of its genitive."""
 _PREPOSITIONAL, _DATIVE, _GENITIVE = (f"ordinal-masculine-{case}" for case in ("prepositional", "dative", "genitive"))
-_YEAR = r"(?<![\d.])(?P<y>1\d\d\d|20\d\d)"
 _FOUR, _FOUR_GAP, _TWO_YEARS, _TWO_YEARS_GAP = r" \d{4}", r" \d{4} ", r" \d{4}[-–—]\d{4}", r" \d{4}[-–—]\d{4} "
 _UNTIL = r"(?=[-–—]\d{4} (?:гг\.|год))"
-_ALONE = r"(?<![\w.,:/-])(?<!\d )"
 _CLASSES = "век|класс|этаж|курс|сезон|тур|раунд|подъезд|созыв"
 _PARTS = "минут|страниц|глав|школ|больниц|строк|групп|недел|секунд"
 _MONTH = f"(?:{'|'.join(MONTHS)})"
@@ -108,9 +101,9 @@ _BEFORE_FEMININE = (
 )
 ORDINALS = (
     # two years with a dash between them: "1914–1918 гг."
-    (rf"{_after(_IN, _FOUR)}{_UNTIL}", _PREPOSITIONAL), (rf"{_after(_OF, _FOUR)}{_UNTIL}", _GENITIVE),
-    (rf"(?<=\d{{4}}){_UNTIL}", "ordinal-masculine"), (_after(_IN, _TWO_YEARS), _PREPOSITIONAL),
-    (_after(_OF, _TWO_YEARS), _GENITIVE), (r"(?<=\d{4}[-–—]\d{4})(?= ?(?:гг\.|год))", "ordinal-masculine"),
+    (rf"{after(_IN, _FOUR)}{_UNTIL}", _PREPOSITIONAL), (rf"{after(_OF, _FOUR)}{_UNTIL}", _GENITIVE),
+    (rf"(?<=\d{{4}}){_UNTIL}", "ordinal-masculine"), (after(_IN, _TWO_YEARS), _PREPOSITIONAL),
+    (after(_OF, _TWO_YEARS), _GENITIVE), (r"(?<=\d{4}[-–—]\d{4})(?= ?(?:гг\.|год))", "ordinal-masculine"),
     (rf"-?й(?={_BEFORE_FEMININE})", "ordinal-feminine-genitive"),
     (r"-?й", "ordinal-masculine"), (r"-?я", "ordinal-feminine"),
     (r"-?е(?= (?!или\b|если\b|при\b)[а-яё]+[ыи](?!\w))", "ordinal-plural"), (r"-?е", "ordinal-neuter"),
@@ -120,7 +113,7 @@ ORDINALS = (
     (r"-(?:ая|ья)", "ordinal-feminine"), (r"-(?:ое|ье)", "ordinal-neuter"), (r"-(?:ые|ьи)", "ordinal-plural"),
     (r"-(?:му|ому|ему)", _DATIVE), (r"-(?:ом|ем)", _PREPOSITIONAL),
     *(
-        (rf"{_after(words, digits)}-м", rule_set)
+        (rf"{after(words, digits)}-м", rule_set)
         for words, rule_set in (
             ("в во на о об при", _PREPOSITIONAL), ("с со за перед под над", "ordinal-masculine-instrumental"))
         for digits in (r" \d", r" \d\d", r" \d{4}")
@@ -134,29 +127,29 @@ YEARS = (
     *(
         (rf"{before}(?<![\d.,])(?P<y>\d{{1,4}})(?= г\. (?:до )?н\. ?э\.)", rule_set)
         for before, rule_set in (
-            (_after(_IN), _PREPOSITIONAL), (_after(r"с до от после около ок\."), _GENITIVE), ("", "ordinal-masculine"))
+            (after(_IN), _PREPOSITIONAL), (after(r"с до от после около ок\."), _GENITIVE), ("", "ordinal-masculine"))
     ),
     *(
-        (rf"{before}{_YEAR}(?= г\.)", rule_set)
+        (rf"{before}{YEAR}(?= г\.)", rule_set)
         for before, rule_set in (
-            (_after(_IN), _PREPOSITIONAL), (_after(_TO), _DATIVE), (_after(_OF), _GENITIVE), ("", "ordinal-masculine"))
+            (after(_IN), _PREPOSITIONAL), (after(_TO), _DATIVE), (after(_OF), _GENITIVE), ("", "ordinal-masculine"))
     ),
-    (rf"{_after(_TO)}{_YEAR}(?= году)", _DATIVE), (rf"{_YEAR}(?= году)", _PREPOSITIONAL),
-    (rf"{_YEAR}(?= года(?!\w))", _GENITIVE), (rf"{_YEAR}(?= год(?!\w))", "ordinal-masculine"),
-    (rf"{_after('до после с')}{_YEAR}(?=[,;:)!?]|\.(?!\d)|$| (?:и|или|по|до) )", _GENITIVE),
+    (rf"{after(_TO)}{YEAR}(?= году)", _DATIVE), (rf"{YEAR}(?= году)", _PREPOSITIONAL),
+    (rf"{YEAR}(?= года(?!\w))", _GENITIVE), (rf"{YEAR}(?= год(?!\w))", "ordinal-masculine"),
+    (rf"{after('до после с')}{YEAR}(?=[,;:)!?]|\.(?!\d)|$| (?:и|или|по|до) )", _GENITIVE),
     # without its ending, before a noun in the singular
-    (rf"{_ALONE}(?P<y>[1-9]\d?)(?= (?:(?:{_CLASSES}|мест)е|уровне)(?!\w))", _PREPOSITIONAL),
-    (rf"{_ALONE}(?P<y>[1-9]\d?)(?= (?:(?:{_CLASSES}|мест|числ)у|уровню)(?!\w))", _DATIVE),
-    (rf"{_ALONE}(?P<y>[5-9]|1\d|[2-9]0|[2-9][5-9]|[2-9]?1)(?= (?:(?:{_CLASSES}|числ)а|уровня)(?!\w))", _GENITIVE),
-    (rf"{_after('до от из для после с у')}(?P<y>[2-9]?[2-4])(?= (?:(?:{_CLASSES}|числ)а|уровня)(?!\w))", _GENITIVE),
-    (rf"{_ALONE}(?P<y>[1-9]\d?)(?= (?:{_PARTS})е(?!\w))", "ordinal-feminine-genitive"),
-    (rf"{_ALONE}(?P<y>[2-9]|1\d|[2-9][02-9])(?= (?:{_CLASSES}|день|том|уровень)(?!\w))", "ordinal-masculine"),
-    (rf"{_ALONE}(?P<y>[2-9]|1\d|[2-9][02-9])(?= (?:место|число)(?!\w))", "ordinal-neuter"),
-    (rf"{_ALONE}(?P<y>[2-9]|1\d|[2-9][02-9])(?= (?:(?:минут|глав|школ|групп|страниц|строк)а|неделя|серия)(?!\w))",
+    (rf"{ALONE}(?P<y>[1-9]\d?)(?= (?:(?:{_CLASSES}|мест)е|уровне)(?!\w))", _PREPOSITIONAL),
+    (rf"{ALONE}(?P<y>[1-9]\d?)(?= (?:(?:{_CLASSES}|мест|числ)у|уровню)(?!\w))", _DATIVE),
+    (rf"{ALONE}(?P<y>[5-9]|1\d|[2-9]0|[2-9][5-9]|[2-9]?1)(?= (?:(?:{_CLASSES}|числ)а|уровня)(?!\w))", _GENITIVE),
+    (rf"{after('до от из для после с у')}(?P<y>[2-9]?[2-4])(?= (?:(?:{_CLASSES}|числ)а|уровня)(?!\w))", _GENITIVE),
+    (rf"{ALONE}(?P<y>[1-9]\d?)(?= (?:{_PARTS})е(?!\w))", "ordinal-feminine-genitive"),
+    (rf"{ALONE}(?P<y>[2-9]|1\d|[2-9][02-9])(?= (?:{_CLASSES}|день|том|уровень)(?!\w))", "ordinal-masculine"),
+    (rf"{ALONE}(?P<y>[2-9]|1\d|[2-9][02-9])(?= (?:место|число)(?!\w))", "ordinal-neuter"),
+    (rf"{ALONE}(?P<y>[2-9]|1\d|[2-9][02-9])(?= (?:(?:минут|глав|школ|групп|страниц|строк)а|неделя|серия)(?!\w))",
      "ordinal-feminine"),
     # the first of two days
-    (rf"{_after('с')}(?P<y>\d\d?)(?= (?:по|на) \d\d? {_MONTH})", "ordinal-neuter-genitive"),
-    (rf"{_ALONE}(?P<y>[12]?\d|3[01])(?=(?: и |, | ?[-–—] ?)\d\d? {_MONTH})", "ordinal-neuter-genitive"),
+    (rf"{after('с')}(?P<y>\d\d?)(?= (?:по|на) \d\d? {_MONTH})", "ordinal-neuter-genitive"),
+    (rf"{ALONE}(?P<y>[12]?\d|3[01])(?=(?: и |, | ?[-–—] ?)\d\d? {_MONTH})", "ordinal-neuter-genitive"),
     (rf"(?<=\d-)(?P<y>[12]?\d|3[01])(?= {_MONTH})", "ordinal-neuter-genitive"),
 )  # fmt: skip
 _HOUR_GENITIVE = r"(?:^|\s)(?:[Сс]|[Дд]о|[Оо]т|[Пп]осле|[Оо]коло|[Пп]озже|[Рр]аньше) $"
@@ -189,16 +182,16 @@ def words_of_years() -> Iterator[tuple[str, str]]:
     """Forms of "г." and "гг." after years; the full stop stays where it ends the sentence."""
     for digits in range(1, 5):
         gap = rf" \d{{{digits}}} "
-        yield rf"{_after(_IN, gap)}г\.(?= (?:до )?н\. ?э\.)", "году"
-        yield rf"{_after(r'с до от после около ок[.]', gap)}г\.(?= (?:до )?н\. ?э\.)", "года"
+        yield rf"{after(_IN, gap)}г\.(?= (?:до )?н\. ?э\.)", "году"
+        yield rf"{after(r'с до от после около ок[.]', gap)}г\.(?= (?:до )?н\. ?э\.)", "года"
     yield r"(?<=\d )г\.(?= (?:до )?н\. ?э\.)", "год"
     for short, contexts in (
-        ("г", ((_after(_IN, _FOUR_GAP), "году"), (_after(_TO, _FOUR_GAP), "году"), (_after(_OF, _FOUR_GAP), "года"),
+        ("г", ((after(_IN, _FOUR_GAP), "году"), (after(_TO, _FOUR_GAP), "году"), (after(_OF, _FOUR_GAP), "года"),
                (r"(?<=[ая] \d{4} )", "года"),
                *((rf"(?<=\d [а-я]{{{letters}}}\. \d{{4}} )", "года") for letters in (3, 4, 5)),
                (r"(?<!\.\d{4} )(?<=\d{4} )", "год"))),
-        ("гг", ((_after(_IN, _TWO_YEARS_GAP), "годах"), (_after(_OF, _TWO_YEARS_GAP), "годов"),
-                (_after(_IN, r" \d{4}-х "), "годах"), (_after(_IN, r" \d{2}-х "), "годах"), (r"(?<=\d-х )", "годов"),
+        ("гг", ((after(_IN, _TWO_YEARS_GAP), "годах"), (after(_OF, _TWO_YEARS_GAP), "годов"),
+                (after(_IN, r" \d{4}-х "), "годах"), (after(_IN, r" \d{2}-х "), "годах"), (r"(?<=\d-х )", "годов"),
                 (r"(?<=\d )", "годы"), (r"(?<=\d-е )", "годы"))),
     ):  # fmt: skip
         for before, word in contexts:
@@ -216,25 +209,22 @@ _COUNTED = (
 
 def units_of_scales() -> Iterator[tuple[str, str]]:
     """Forms of a unit after "тыс." and the like: the genitive plural."""
+    yield from slavic.units_of_scales(_SCALES, _COUNTED)
     for scale in _SCALES:
-        for unit, words in _COUNTED:
-            yield rf"(?<={scale} ){unit}(?!\w)", words
         yield rf"(?<={scale} )чел(?:\.(?! [А-ЯЁ])|(?=\.))", "человек"
 
 
-_NOUNS = {  # by their abbreviations: what stays, and the ends of the genitive, dative, accusative and prepositional
+_NOUNS = {  # the genitive, dative, accusative and prepositional
     "стр": ("страниц", "ы е у е"), "рис": ("рисун", "ка ку ок ке"), "табл": ("таблиц", "ы е у е"),
     "гл": ("глав", "ы е у е"), "п": ("пункт", "а у - е"), "ст": ("стат", "ьи ье ью ье"), "ч": ("част", "и и ь и"),
 }  # fmt: skip
-_GOVERNORS = (_after("из от до со с у для"), _after("к по согласно"), _after(r"см\."), _after("в на о об"))
+_GOVERNORS = (after("из от до со с у для"), after("к по согласно"), after(r"см\."), after("в на о об"))
 
 
 def numbered_nouns() -> Iterator[tuple[str, str]]:
     """Forms of "стр." and the like after a preposition and before a number."""
     yield r"(?:(?<=\bч\. \d )|(?<=\bп\. \d ))ст\. ?(?=\d)", "статьи "
-    for short, (stem, endings) in _NOUNS.items():
-        for before, ending in zip(_GOVERNORS, endings.split(), strict=True):
-            yield rf"{before}{short}\. ?(?=\d)", f"{stem}{ending.strip('-')} "
+    yield from slavic.numbered_nouns(_NOUNS, _GOVERNORS)
 
 
 _LETTERS = {
@@ -260,17 +250,12 @@ _KINGS = (
 )
 
 
-def rulers() -> Iterator[tuple[str, str, str]]:
-    """Roman numerals after a ruler's name in any case."""
-    for gender, names, cases in (
-        ("masculine", _KINGS, (("й?", ""), ("[ая]", "-genitive"), ("[ую]", "-dative"), ("[ое]м", "-instrumental"),
-                               ("[еи]", "-prepositional"))),
-        ("feminine", _QUEENS, (("[ая]", ""), ("[ыие]", "-genitive"), ("[ую]", "-accusative"), ("[ое]й", "-genitive"))),
-    ):  # fmt: skip
-        for ending, case in cases:
-            yield regnal(f"(?:{names}){ending}"), f"ordinal-{gender}{case}", "{n}"
-
-
+RULERS = tuple(slavic.rulers(
+    ("masculine", _KINGS, (("й?", ""), ("[ая]", "-genitive"), ("[ую]", "-dative"), ("[ое]м", "-instrumental"),
+                           ("[еи]", "-prepositional"))),
+    ("feminine", _QUEENS, (("[ая]", ""), ("[ыие]", "-genitive"), ("[ую]", "-accusative"), ("[ое]й", "-genitive"))),
+))  # fmt: skip
+"""Numerals after a ruler's name in any case."""
 _PART = "(?i:начал(?:[оаеу]|ом)|кон(?:ец|ца|це|цу|цом)|середин[аыеу]|половин[аыеу]|четверть|четверти|трет[ьи])"
 
 
@@ -295,13 +280,13 @@ def centuries() -> Iterator[tuple[str, str, str]]:
         yield rf"(?<!\w){_ROMAN}(?= {word}(?!\w))", f"ordinal-masculine{case}", "{n}"
 
 
-def numerals() -> Iterator[tuple[str, str, str]]:
-    """Roman numerals before other nouns."""
-    for nouns, rule_set in (
+NUMERALS = tuple(slavic.numerals(
+    _ROMAN,
+    (
         ("мировая|половина|часть|глава|группа|степень", "ordinal-feminine"),
         ("мировой|половин[ые]|части|глав[ые]|групп[ые]|степени", "ordinal-feminine-genitive"),
         ("тысячелетие|место", "ordinal-neuter"), ("этап|съезд|тур|квартал|том|класс", "ordinal-masculine"),
         ("этапе|съезде|туре|квартале|томе|классе|тысячелетии|месте", _PREPOSITIONAL),
         ("этапа|съезда|тура|квартала|тома|класса|тысячелетия", _GENITIVE),
-    ):  # fmt: skip
-        yield rf"(?<!\w){_ROMAN}(?= (?:{nouns})(?!\w))", rule_set, "{n}"
+    ),
+))  # fmt: skip

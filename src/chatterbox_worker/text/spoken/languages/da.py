@@ -2,7 +2,8 @@
 dates).
 """
 
-from chatterbox_worker.text.spoken.patterns import YEAR, regnal, roman_after, weekdays, years_before
+from chatterbox_worker.text.spoken import scandinavian
+from chatterbox_worker.text.spoken.patterns import YEAR, regnal, roman_after, weekdays
 from chatterbox_worker.text.spoken.rules import Money, Rules
 
 _MONTHS = (
@@ -18,7 +19,6 @@ _SHORT = {
     "pga": "på grund af", "dvs": "det vil sige", "evt": "eventuelt", "inkl": "inklusive", "ekskl": "eksklusive",
     "vha": "ved hjælp af", "jf": "jævnfør", "iflg": "ifølge",
 }  # fmt: skip
-_PER_UNIT = {"km²": "kvadratkilometer", "m²": "kvadratmeter", "m³": "kubikmeter"}
 _KINGS = "Christian|Frederik|Margrethe|Ludvig|Henrik|Erik|Karl|Gustav|Johannes Paul|Benedikt|Pius|Napoleon|Elizabeth"
 _COMMON = (  # counted nouns with "en"; those in -e but for these, and by their endings
     r"(?:bil|bog|billet|lejlighed|portion|kamp|plads|elev|kat|hund|kop|pose|nat|stol|liter|mand|gulerod|tomat|"
@@ -53,15 +53,8 @@ RULES = Rules(
         "jan.": "januar", "feb.": "februar", "apr.": "april", "aug.": "august", "sep.": "september",
         "sept.": "september", "okt.": "oktober", "nov.": "november", "dec.": "december", "art.": "artikel",
     },
-    forms=(years_before(r"f\. ?Kr\.", "til"), (r"(?<!\w)f\. ?Kr\.(?P<all> ?[–-] ?)(?=\d)", " til "),
-           (r"(?<![\w.,-])1 ?x(?= [a-zæøåäö]{1,})", "en gang"),
-           (r"(?<![\w.,-])(?P<n>\d{1,2})[-–](?P<m>\d{1,2}) ?x(?= [a-zæøåäö])", "{n} til {m} gange"),
-           (r"(?<![\w.,-])(?P<n>\d{1,4}) ?x(?= [a-zæøåäö])", "{n} gange"),
-           (r"\b[Kk]l(?:ockan|okken|\.)? \d\d?[.:]\d\d(?P<all> ?[–-] ?)(?=\d\d?(?![\d:]|[.,]\d))", " til "),
-           (r"(?<![\w:.,])1:(?P<m>\d{4,}|\d{1,3}(?:[. ]\d{3})+)(?![\w:])", "en til {m}"),
-           (r"(?<![\w/.,])(?P<n>[357])/8(?![\w/]|[.,]\d)", "{n} ottendedele"),
-           (r"(?<!\w)f\. ?(?=1[5-9]\d\d|20\d\d)", "født "), (r"(?<!\w)d\. ?(?=1[5-9]\d\d|20\d\d)", "død "),
-           *((rf"(?<=pr\. ){each}(?![\\w/])", words) for each, words in _PER_UNIT.items()),
+    forms=(*scandinavian.forms(to="til", once="en gang", times="gange", one_to="en til", eighths="ottendedele",
+             born="født", died="død", per=r"pr\.", cubic="kubikmeter"),
            *weekdays({"man": "mandag", "tirs": "tirsdag", "ons": "onsdag", "tors": "torsdag", "fre": "fredag",
                       "lør": "lørdag", "søn": "søndag"}, "til", after=r"\d|kl"),
            *((rf"(?<!\w)(?:[’'])?{digits}['’]?erne(?!\w)", words) for digits, words in _DECADES.items()),
@@ -97,18 +90,14 @@ RULES = Rules(
     money_scales={
         "millioner": "other{millioner}", "million": "other{million}", "milliarder": "other{milliarder}",
         "milliard": "other{milliard}",
-        **dict.fromkeys(["mio.", "mio"], "=1{million} other{millioner}"),
-        **dict.fromkeys(["mia.", "mia"], "=1{milliard} other{milliarder}"),
     },
-    units={"kvm": "square-meter", "sek": "second", "km/t": "kilometer-per-hour", "km/t.": "kilometer-per-hour"},
+    units={"kvm": "square-meter", "sek": "second", "km/t": "kilometer-per-hour"},
     unit_words={
-        "dB": "other{decibel}",
-        "pers.": "one{person} other{personer}", "spsk.": "one{spiseske} other{spiseskeer}",
-        "spsk": "one{spiseske} other{spiseskeer}",
-        "tsk.": "one{teske} other{teskeer}", "tsk": "one{teske} other{teskeer}", "stk.": "other{styk}",
-        "stk": "other{styk}", "pct.": "other{procent}", "pct": "other{procent}", "km/l": "other{kilometer per liter}",
-        "kB": "other{kilobyte}", "KB": "other{kilobyte}", "MB": "other{megabyte}", "GB": "other{gigabyte}",
-        "TB": "other{terabyte}",
+        "dB": "other{decibel}", "pers.": "one{person} other{personer}", "spsk.": "one{spiseske} other{spiseskeer}",
+        "spsk": "one{spiseske} other{spiseskeer}", "tsk.": "one{teske} other{teskeer}",
+        "tsk": "one{teske} other{teskeer}", "stk.": "other{styk}", "stk": "other{styk}", "pct.": "other{procent}",
+        "pct": "other{procent}", "km/l": "other{kilometer per liter}", "kB": "other{kilobyte}",
+        "KB": "other{kilobyte}", "MB": "other{megabyte}", "GB": "other{gigabyte}", "TB": "other{terabyte}",
     },
     time="{h} {m}", time_low="{h} nul {m}", time_dotted=(r"[Kk]l(?:okken|\.)? ", ""),
     date="{d} {m} {y}", day="ordinal-common", year="numbering-year", day_month="{d} {m}", months=_MONTHS,
@@ -119,11 +108,10 @@ RULES = Rules(
         "?": "spørgsmålstegn", "=": "lig med", "&": "og", "#": "havelåge", "%": "procent", "+": "plus", "~": "tilde",
     },
     symbols={
-        "²": "i anden", "³": "i tredje", "≠": "er forskellig fra",
-        "&": "og", "@": "snabel-a", "#": "nummer", "№": "nummer", "§": "paragraf", "+": "plus", "=": "lig med",
-        "×": "gange", "÷": "divideret med", "±": "plus minus", "≈": "cirka", "<": "mindre end", ">": "større end",
-        "≤": "mindre end eller lig med", "≥": "større end eller lig med", "−": "minus",
-        "√": "kvadratroden af",
+        "²": "i anden", "³": "i tredje", "≠": "er forskellig fra", "&": "og", "@": "snabel-a", "#": "nummer",
+        "№": "nummer", "§": "paragraf", "+": "plus", "=": "lig med", "×": "gange", "÷": "divideret med",
+        "±": "plus minus", "≈": "cirka", "<": "mindre end", ">": "større end", "≤": "mindre end eller lig med",
+        "≥": "større end eller lig med", "−": "minus", "√": "kvadratroden af",
     },
     titles={
         "Dr.": "Doktor", "F.eks.": "For eksempel", "Bl.a.": "Blandt andet", "Fx": "For eksempel",
@@ -133,21 +121,17 @@ RULES = Rules(
         "kgl.": "kongelig", "Skt.": "Sankt", "Sct.": "Sankt", "A/S": "a es", "ApS": "a pe es", "I/S": "i es",
         "tv": "te ve", "pc": "pe ce", "dvd": "de ve de", "cd": "ce de", "wc": "ve ce", "sms": "es em es",
         "gps": "ge pe es", "kg": "kilo", "km": "kilometer", "cm": "centimeter", "km/t": "kilometer i timen",
-        "kWh": "kilowatttimer", "kr.": "kroner",
-        "f.eks.": "for eksempel", "fx": "for eksempel", "bl.a.": "blandt andet", "dvs.": "det vil sige",
-        "ca.": "cirka", "dr.": "doktor", "Hr.": "Herr", "evt.": "eventuelt", "ekskl.": "eksklusive",
-        "iflg.": "ifølge",
-        "mht.": "med hensyn til", "m.h.t.": "med hensyn til", "ift.": "i forhold til", "f.o.m.": "fra og med",
-        "t.o.m.": "til og med", "p.t.": "for tiden", "pr.": "per", "maks.": "maksimalt", "jf.": "jævnfør",
+        "kWh": "kilowatttimer", "kr.": "kroner", "f.eks.": "for eksempel", "fx": "for eksempel",
+        "bl.a.": "blandt andet", "ca.": "cirka", "dr.": "doktor", "Hr.": "Herr", "m.h.t.": "med hensyn til",
+        "f.o.m.": "fra og med", "t.o.m.": "til og med", "p.t.": "for tiden", "pr.": "per", "maks.": "maksimalt",
         "d.v.s.": "det vil sige", "Ca.": "Cirka", "Tlf.": "Telefon", "md.": "måned", "mdr.": "måneder", "hr.": "herr",
-        "tlf.": "telefon", "inkl.": "inklusive", "pga.": "på grund af",
-        "vedr.": "vedrørende", "prof.": "professor",
+        "tlf.": "telefon", "vedr.": "vedrørende", "prof.": "professor",
     },
     abbreviations={"etc.": "et cetera", "osv": "og så videre", "o.lign.": "og lignende",
                    "el.lign.": "eller lignende", "mfl.": "med flere", "f. Kr.": "før Kristus",
-                   "e. Kr.": "efter Kristus",
-                   "o.s.v.": "og så videre", "m.v.": "med videre", "mv.": "med videre", "m.fl.": "med flere",
-                   "o.l.": "og lignende", "osv.": "og så videre", "m.m.": "med mere", "f.Kr.": "før Kristus",
+                   "e. Kr.": "efter Kristus", "o.s.v.": "og så videre", "m.v.": "med videre", "mv.": "med videre",
+                   "m.fl.": "med flere", "o.l.": "og lignende", "osv.": "og så videre", "m.m.": "med mere",
+                   "f.Kr.": "før Kristus",
                    "e.Kr.": "efter Kristus"},
     abbreviated=((r"(?<!\S)ca(?= \d)", "cirka"),),
     roman=(

@@ -2,6 +2,7 @@
 "-n"), and DIN 5008 (dates, times, abbreviations) for how they are written.
 """
 
+from chatterbox_worker.text.spoken import german
 from chatterbox_worker.text.spoken.patterns import (
     YEAR,
     after,
@@ -13,81 +14,14 @@ from chatterbox_worker.text.spoken.patterns import (
 )
 from chatterbox_worker.text.spoken.rules import Money, Rules
 
-_MONTHS = "Januar|Jänner|Februar|März|April|Mai|Juni|Juli|August|September|Oktober|November|Dezember"
-
-_WEEKDAYS = {
-    "Mo": "Montag", "(?-i:Di)": "Dienstag", "(?-i:Mi)": "Mittwoch", "(?-i:Do)": "Donnerstag", "Fr": "Freitag",
-    "Sa": "Samstag",
-    "(?-i:So)": "Sonntag",
-}  # fmt: skip
-_SHORT_MONTHS = {
-    "Jan": "Januar", "Feb": "Februar", "Febr": "Februar", "Apr": "April", "Jun": "Juni", "Jul": "Juli",
-    "Aug": "August", "Sep": "September", "Sept": "September", "Okt": "Oktober", "Nov": "November", "Dez": "Dezember",
-}  # fmt: skip
-
-_ANY_MONTH = rf"(?:{_MONTHS}|(?:{'|'.join(_SHORT_MONTHS)})(?:\.|(?!\w)))"
 _BEFORE_MONTH = (
     rf"(?:(?<=\d\. )|(?<=\.[–/-])|{after('[Ii]m', 'Ende', 'Anfang', 'Mitte', '[Ss]eit')}|\b(?=\w+\. ?[–/-] ?[A-Z]))"
 )
-_DAY = r"(?:Mo|Di|Mi|Do|Fr|Sa|So)"
-
-_OTHERS_IN_E = (  # nouns in -e are feminine; these are the masculine and neuter ones among those that are counted
-    r"(?!\w*(?:[Ss]ekunde|[Uu]rkunde|[Pp]hase|[Ww]affe|[Gg]iraffe|[Kk]araffe|[Mm]etropole|[Ss]pende|[Ww]ende|[Ll]egende|"
-    r"[Dd]ividende|[Ff]ontäne|[Ll]auge|[Kk]erbe|[Ff]regatte)\b)"
-    r"(?:\w*(?:[Kk]äse|[Nn]ame|[Bb]uchstabe|[Jj]unge|[Kk]unde|[Kk]ollege|[Ee]xperte|[Bb]ote|[Zz]euge|[Nn]effe|"
-    r"[Rr]iese|[Hh]ase|[Ll]öwe|[Aa]ffe|[Oo]chse|[Bb]ulle|[Gg]atte|[Gg]enosse|[Ii]nsasse|[Gg]edanke|[Gg]laube|[Ww]ille|"
-    r"[Ff]unke|[Ff]riede|[Ss]klave|[Mm]atrose|[Pp]irat|[Ff]ranzose|[Rr]usse|[Pp]ole|[Tt]ürke|[Gg]rieche|[Dd]äne|"
-    r"[Ss]chwede|[Ff]inne|[Bb]rite|[Ss]chotte|[Cc]hinese|[Tt]scheche|loge|[Dd]eutsche|[Aa]ngestellte|[Bb]eamte|"
-    r"[Tt]ote|[Vv]erletzte|[Ee]nde|[Aa]uge|[Ii]nteresse|[Ee]rbe|[Ff]inale|[Gg]enre|[Ii]mage|[Uu]pdate|[Cc]ode|"
-    r"[Ss]ervice|[Bb]ike|phone|[Ff]ile|[Bb]yte|[Pp]romille)|Ire|Ge(?:bäude|müse|tränke|birge|lände|werbe|treide|"
-    r"setze))"
-)
-_FEMININE = (
-    rf"(?:(?!{_OTHERS_IN_E}\b)[A-ZÄÖÜ][a-zäöüß]+e|[A-ZÄÖÜ]\w+(?:ung|heit|keit|schaft|ion|tät|enz|anz|(?:er|ist|or|"
-    rf"nt)in)|"
-    r"(?=[A-ZÄÖÜ])\w*(?:[Pp]erson|[Zz]wiebel|[Kk]artoffel|[Gg]urke|[Nn]acht|[Ss]tadt|[Tt]afel|[Kk]ugel|[Nn]udel|"
-    r"[Ss]chachtel|[Ii]nsel|[Rr]egel|[Mm]auer|[Ff]eder|[Nn]ummer|[Kk]ammer|[Kk]lammer|[Tt]ochter|[Ss]chwester|"
-    r"[Mm]utter|[Ff]rau|[Pp]artei|[Dd]atei|[Bb]äckerei|[Tt]ür|[Bb]ank|[Hh]and|[Ww]and|[Aa]rbeit|[Zz]ahl|[Ff]ahrt|"
-    r"[Aa]ntwort|[Kk]ultur|[Ff]igur|[Ll]iga)|Mark|Lira|Paprika|Avocado|Mango|KW|Kl|Aufl|AG|GmbH|CD|DVD)"
-)
-_NO_ADJECTIVE = r"(?:[kmdsi]?eine|[dm]?ihre|unsere|diese|jede|alle|viele|beide|ohne|heute|gerne?|bitte)"
-_NO_STRONG = r"(?:oder|aber|unter|über|hinter|immer|wieder|außer|weiter|später)"
-_NEUTER = (
-    r"(?:Kapitel|Semester|Trimester|Quartal|Halbjahr|Obergeschoss|Untergeschoss|OG|UG|Lebensjahr|Jahrhundert|"
-    r"Jahrtausend|Jahrzehnt|Jahr|Jhd?t?|Jahrh|Mal|Kind|Spiel|Drittel|Viertel|Tor|Buch|Album|Rennen|Treffen)(?!\w)"
-)
-_MASCULINE = (
-    r"(?:Weltkrieg|Platz|Stock|Schritt|Tag|Akt|Satz|Spieltag|Sieger|Bezirk|Preis|Gang|Teil|Advent|FC|FSV|FFC|"
-    r"Geburtstag|Todestag|Hochzeitstag|Versuch|Abschnitt|Absatz|Durchgang|Lauf|Rang|Band|Jahrgang|Vorsitzende|"
-    r"Bürgermeister|Parteitag|Verhandlungstag)(?!\w)"
-)
-_BARE_FEMININE = (
-    r"(?:Bundesliga|Liga|Klasse|Etage|Auflage|Aufl|Ausgabe|Kl|Runde|Halbzeit|Reihe|Staffel|Folge|Minute|Stufe|Woche|"
-    r"KW|Generation|Hälfte|Strophe|Mannschaft|Etappe|Person)(?!\w)"
-)
-
-_WITH_N = (  # an ordinal number or an adjective after it ends in -n
-    "[Aa]m", "[Vv]om", r"v\.", "[Zz]u[mr]", "[Bb]eim", "[Ii]m", "[Dd]e[mns]", "[Dd]ieses",
-    *(f"{word}e[mnrs]" for word in ("[Ee]in", "[Kk]ein", "[Mm]ein", "[Dd]ein", "[Ss]ein", "[Ii]hr", "[Uu]nser")),
-    *(f"{word}e[mn]" for word in ("[Jj]ed", "[Dd]ies", "[Jj]en", "[Ww]elch")),
-    *(f"{word} der" for word in (
-        "[Aa]b", "[Aa]n", "[Aa]uf", "[Aa]us", "[Bb]ei", "[Hh]inter", "[Ii]n", "[Mm]it", "[Nn]ach", "[Nn]eben",
-        "[Ss]eit", "[Tt]rotz", "[Üü]ber", "[Uu]nter", "[Vv]on", "[Vv]or", "[Ww]ährend", "[Ww]egen", "[Zz]u",
-        "[Zz]wischen", "[Ll]aut", "Ende", "Anfang", "Mitte", "Beginn",
-    )),
-)  # fmt: skip
-_WITH_E = (
-    "[Dd]er", "[Dd]ie", "[Dd]as", "[Ee]ine", "[KkMmDdSs]eine", "[Ii]hre", "[Uu]nsere", "[Ii]ns", "[Aa]ns", "[Aa]ufs",
-    *(f"{word}{ending}" for word in ("[Jj]ed", "[Dd]ies", "[Jj]en") for ending in ("e", "e[rs]")),
-)  # fmt: skip
-_EIN = ("[Ee]in", "[Kk]ein", "[Mm]ein", "[Dd]ein", "[Ss]ein", "[Ii]hr", "[Uu]nser")
 _DATES = (
-    "[Aa]m", "[Vv]om", "[Zz]um", "[Bb]is", "[Aa]b", "[Ss]eit", "[Dd]e[mnrs]", _DAY, rf"{_DAY}[.,]", rf"{_DAY}\.,",
-    *(f"{day}{comma}" for day in _WEEKDAYS.values() for comma in ("", ",")),
+    "[Aa]m", "[Vv]om", "[Zz]um", "[Bb]is", "[Aa]b", "[Ss]eit", "[Dd]e[mnrs]",
+    *(f"{german.DAY}{mark}" for mark in ("", "[.,]", r"\.,")),
+    *(f"{day}{comma}" for day in german.WEEKDAYS.values() for comma in ("", ",")),
 )  # fmt: skip
-_AND = r"(?: (?:und|oder|bis|bzw\.|sowie) | ?[/–-] ?)"
-_AND_ONE = rf"(?:{_AND}\d{{1,3}}\.)?"
-
 _SUFFIX = (
     r"(?:mal|fach|jährig|monatig|wöchig|tägig|stündig|minütig|köpfig|stellig|teilig|stöckig|seitig|"
     r"prozentig)[a-zäöüß]*"
@@ -99,7 +33,6 @@ _BOOKS = {
     "Chr": "Chronik", "Thess": "Thessalonicher", "Hebr": "Hebräer", "Jak": "Jakobus", "Petr": "Petrus",
     "Offb": "Offenbarung",
 }  # fmt: skip
-_HALF = r"(?<![\d.,/\w])(?<!\d )(?:1/2|½) "
 _PER_UNIT = {"km²": "Quadratkilometer", "m²": "Quadratmeter", "m³": "Kubikmeter"}
 _KINGS = (
     r"(?:(?:König|Kaiser|Papst|Zar|Sultan|Pharao|Prinz|Fürst|Herzog|Kurfürst) [A-ZÄÖÜ][a-zäöüß]+|Ludwig|"
@@ -128,29 +61,10 @@ RULES = Rules(
         r"Folge|Episode|Haus|Block|Halle|Saal|Terminal|Gate|Port|Kanal|Modell|Stelle|Modul|Fall|Liga|Paragraph|"
         r"Paragraf)|(?:Kap|Bd|Nr|Art|Abs|S|Ziff|Tab|Abb|Kl)\.|§) ?$"
     ),
-    agreement=(
-        (rf"=? {_FEMININE}\b", "cardinal-feminine"),
-        (rf" (?!{_NO_ADJECTIVE} )[a-zäöüß]{{3,}}e [A-ZÄÖÜ]", "cardinal-feminine"),
-        (rf" (?!{_NO_STRONG} )[a-zäöüß]{{3,}}(?:er|es) [A-ZÄÖÜ]|=? [A-ZÄÖÜ]", "cardinal-masculine"),
-    ),
+    agreement=german.AGREEMENT,
     ordinals=(("-?s?te", "ordinal"), ("-?s?ten", "ordinal-n"), ("-?s?ter", "ordinal-r"), ("-?s?tes", "ordinal-s")),
-    ordinal_stops=(
-        (r"(?<=[.,] )", r" ?[–-] (?:Mo|Di|Mi|Do|Fr|Sa|So)\.,? \d", "ordinal-r"),
-        (rf"{after(*_WITH_N)}\d{{1,3}}\.{_AND}", " [A-ZÄÖÜa-zäöü]", "ordinal-n"),
-        (after(*_WITH_N), r" [A-ZÄÖÜa-zäöü]|[–/-]\d", "ordinal-n"),
-        (after("[Aa]b", "[Bb]is", "[Ss]eit"), rf" {_ANY_MONTH}", "ordinal-n"),
-        (after("[Dd]er"), rf" {_FEMININE}\b", "ordinal-n"),
-        (rf"{after(*_WITH_E)}\d{{1,3}}\.{_AND}", " [A-ZÄÖÜa-zäöü]", "ordinal"),
-        (after(*_WITH_E), r" [A-ZÄÖÜa-zäöü]|[–/-]\d", "ordinal"),
-        ("", rf"{_AND_ONE} (?:{_ANY_MONTH}|{_MASCULINE})", "ordinal-r"),
-        ("", rf"{_AND_ONE} {_BARE_FEMININE}", "ordinal"), ("", rf"{_AND_ONE} {_NEUTER}", "ordinal-s"),
-        (after(*_EIN), " [A-ZÄÖÜ]", "ordinal-r"),
-    ),
-    years=((YEAR, "numbering-year"),),
-    phrase_fixes={
-        r"\bein halb (\w*(?:[Mm]eter|[Ll]iter|löffel|[Gg]rad))\b": r"ein halber \1",
-        rf"\bein halb (?={_FEMININE}\b)": "eine halbe ", r"\bein halb (?=[A-ZÄÖÜ])": "ein halbes ",
-    },
+    ordinal_stops=german.ORDINAL_STOPS, years=((YEAR, "numbering-year"),),
+    phrase_fixes=german.HALF_FIXES,
     forms=(
         (rf"(?<!\w)(?:{_SECTIONS}) \d\d?\.\d\d? (?:und|oder|bis) (?P<all>(?P<n>\d\d?)\.(?P<m>\d\d?))(?![\w%°]|[.,]\d)",
          "{n} Punkt {m}"),
@@ -160,14 +74,11 @@ RULES = Rules(
         (r"(?<!\d)\d{1,2}\.(?P<all>/)(?=\d{1,2}\. [A-ZÄÖÜ])", ", "),
         (r"(?<!\d)\d{1,2}\.\d\d(?P<all> ?[–-] ?)(?=\d\d? Uhr)", " bis "),
         *weekdays(
-            _WEEKDAYS, "bis", mark="[:,]?",
-            after=rf"\d{{1,2}}(?:[.:]\d\d)?(?: ?[–-] ?\d| Uhr)|\d{{1,2}}\. ?(?:\d{{1,2}}\.|{_ANY_MONTH})|"
-                  rf"bis {_DAY}(?!\w)",
+            german.WEEKDAYS, "bis", mark="[:,]?",
+            after=rf"\d{{1,2}}(?:[.:]\d\d)?(?: ?[–-] ?\d| Uhr)|\d{{1,2}}\. ?(?:\d{{1,2}}\.|{german.ANY_MONTH})|"
+                  rf"bis {german.DAY}(?!\w)",
         ),
-        (rf"{_HALF}(?={_FEMININE}\b)", "eine halbe "),
-        (rf"{_HALF}(?=(?:\w*[Ll]iter|\w*[Mm]eter|Tag|Monat|\w*löffel|Becher|Apfel|Würfel|Kopf)\b)", "ein halber "),
-        (rf"{_HALF}(?=(?:Kilo|Kilogramm|Pfund|Jahr|Dutzend|Glas|Prozent|Bund|Päckchen|Brot|Brötchen|Ei|Hähnchen)\b)",
-         "ein halbes "),
+        *german.HALVES, *german.SMALL,
         *((rf"(?<!\w){n}\. ?(?=(?:Kor|Thess|Tim|Petr|Joh|Mose|Sam|Kön|Chr)\w*\.? \d{{1,3}},)", f"{word} ")
           for n, word in enumerate(("Erster", "Zweiter", "Dritter"), 1)),
         *(
@@ -231,12 +142,12 @@ RULES = Rules(
         "abs.": "Absatz", "art.": "Artikel", "bd.": "Band", "tab.": "Tabelle", "zi.": "Zimmer", "gr.": "Größe",
         "kl.": "Klasse", "whg.": "Wohnung", "geb.": "geboren", "gest.": "gestorben", "max.": "maximal",
         "mind.": "mindestens", "ziff.": "Ziffer", "no.": "Nummer", "fn.": "Fußnote", "rn.": "Randnummer",
-        **{f"{short.lower()}.": long for short, long in _SHORT_MONTHS.items()},
+        **{f"{short.lower()}.": long for short, long in german.SHORT_MONTHS.items()},
     },
     out_of="von", days_before="am|dem|den|vom", between={":": "zu", "x": "mal", "^": "hoch"},
     fractions={
-        "1/2": "ein halb", "1 1/2": "eineinhalb", "n 1/2": "{n}einhalb",
-        "1/3": "ein Drittel", "2/3": "zwei Drittel", "1/4": "ein Viertel", "3/4": "drei Viertel",
+        "1/2": "ein halb", "1 1/2": "eineinhalb", "n 1/2": "{n}einhalb", "1/3": "ein Drittel", "2/3": "zwei Drittel",
+        "1/4": "ein Viertel", "3/4": "drei Viertel",
     },
     scales={
         **dict.fromkeys(["Mio.", "Mio"], "one{Million} other{Millionen}"),
@@ -255,23 +166,18 @@ RULES = Rules(
     money_and=" und ",
     money_scales={
         "Millionen": "other{Millionen}", "Million": "other{Million}", "Milliarden": "other{Milliarden}",
-        "Milliarde": "other{Milliarde}", **dict.fromkeys(["Mio.", "Mio"], "one{Million} other{Millionen}"),
-        **dict.fromkeys(["Mrd.", "Mrd"], "one{Milliarde} other{Milliarden}"),
+        "Milliarde": "other{Milliarde}",
     },
-    units={"t": "tonne", "qm": "square-meter", "Sek.": "second", "Kilo": "kilogram"},
+    units={"t": "tonne", "qm": "square-meter", "Kilo": "kilogram"},
     unit_words={
-        "dB": "other{Dezibel}",
-        "ct": "other{Cent}", "Ct": "other{Cent}", "Ct.": "other{Cent}", "PS": "other{PS}", "EL": "other{Esslöffel}",
-        "El": "other{Esslöffel}", "Tl": "other{Teelöffel}", "TL": "other{Teelöffel}", "St.": "other{Stück}",
-        "Bd.": "other{Bund}",
-        "Pr.": "one{Prise} other{Prisen}", "Pf.": "other{Pfennig}", "Pf": "other{Pfennig}",
-        "Pck.": "one{Päckchen} other{Päckchen}", "Pkg.": "one{Packung} other{Packungen}",
+        "dB": "other{Dezibel}", "ct": "other{Cent}", "Ct": "other{Cent}", "Ct.": "other{Cent}", "PS": "other{PS}",
+        "EL": "other{Esslöffel}", "El": "other{Esslöffel}", "Tl": "other{Teelöffel}", "TL": "other{Teelöffel}",
+        "St.": "other{Stück}", "Bd.": "other{Bund}", "Pr.": "one{Prise} other{Prisen}", "Pf.": "other{Pfennig}",
+        "Pf": "other{Pfennig}", "Pck.": "one{Päckchen} other{Päckchen}", "Pkg.": "one{Packung} other{Packungen}",
         "Stk.": "other{Stück}", "Pers.": "one{Person} other{Personen}",
-        "Msp.": "one{Messerspitze} other{Messerspitzen}",
-        "ct/kWh": "other{Cent pro Kilowattstunde}", "g/km": "other{Gramm pro Kilometer}",
-        "U/min": "other{Umdrehungen pro Minute}",
-        "l/100 km": "other{Liter pro hundert Kilometer}",
-        "kWh/100 km": "other{Kilowattstunden pro hundert Kilometer}",
+        "Msp.": "one{Messerspitze} other{Messerspitzen}", "ct/kWh": "other{Cent pro Kilowattstunde}",
+        "g/km": "other{Gramm pro Kilometer}", "U/min": "other{Umdrehungen pro Minute}",
+        "l/100 km": "other{Liter pro hundert Kilometer}", "kWh/100 km": "other{Kilowattstunden pro hundert Kilometer}",
         "Zi.": "other{Zimmer}", "Jh.": "one{Jahrhundert} other{Jahrhunderte}",
         **dict.fromkeys(["Std.", "Std"], "one{Stunde} other{Stunden}"),
         **dict.fromkeys(["Min.", "Min"], "one{Minute} other{Minuten}"),
@@ -291,10 +197,9 @@ RULES = Rules(
     },
     symbols={
         "&": "und", "@": "at", "#": "Nummer", "№": "Nummer", "§": "Paragraf", "+": "plus", "=": "gleich", "×": "mal",
-        "÷": "geteilt durch", "±": "plus minus", "²": "hoch zwei", "³": "hoch drei",
-        "≈": "ungefähr", "<": "kleiner als", ">": "größer als",
-        "≤": "kleiner oder gleich", "≥": "größer oder gleich", "−": "minus", "≠": "ungleich",
-        "√": "Wurzel aus",
+        "÷": "geteilt durch", "±": "plus minus", "²": "hoch zwei", "³": "hoch drei", "≈": "ungefähr",
+        "<": "kleiner als", ">": "größer als", "≤": "kleiner oder gleich", "≥": "größer oder gleich", "−": "minus",
+        "≠": "ungleich", "√": "Wurzel aus",
     },
     titles={
         **without_spaces({
@@ -306,17 +211,15 @@ RULES = Rules(
             "s. o.": "siehe oben", "s. u.": "siehe unten", "s. a.": "siehe auch", "S. o.": "Siehe oben",
             "S. u.": "Siehe unten", "z. Hd.": "zu Händen", "z. Hd. v.": "zu Händen von", "z. Zt.": "zurzeit",
             "z. Z.": "zurzeit", "a. M.": "am Main", "v. d.": "von der", "v. d. H.": "vor der Höhe", "a. d.": "an der",
-            "i. d.": "in der", "i. Allg.": "im Allgemeinen",
-            "i. V. m.": "in Verbindung mit", "i. S. v.": "im Sinne von", "i. S. d.": "im Sinne des",
-            "i. H. v.": "in Höhe von", "a. F.": "alter Fassung", "n. F.": "neuer Fassung", "h. c.": "honoris causa",
+            "i. d.": "in der", "i. Allg.": "im Allgemeinen", "i. V. m.": "in Verbindung mit",
+            "i. S. v.": "im Sinne von", "i. S. d.": "im Sinne des", "i. H. v.": "in Höhe von",
+            "a. F.": "alter Fassung", "n. F.": "neuer Fassung", "h. c.": "honoris causa",
             "a. a. O.": "am angegebenen Ort", "Anm. d. Red.": "Anmerkung der Redaktion", "p. P.": "pro Person",
-            "a. D.": "außer Dienst",
-            "o. B. d. A.": "ohne Beschränkung der Allgemeinheit",
+            "a. D.": "außer Dienst", "o. B. d. A.": "ohne Beschränkung der Allgemeinheit",
         }),
         "bzw.": "beziehungsweise", "ca.": "circa", "Ca.": "Circa", "Dr.": "Doktor", "Prof.": "Professor",
-        "Hr.": "Herr",
-        "Hrn.": "Herrn", "Fr.": "Frau", "Frl.": "Fräulein", "Fam.": "Familie", "Gebr.": "Gebrüder", "Mr.": "Mister",
-        "Mrs.": "Missis", "Jr.": "junior", "jun.": "junior", "sen.": "senior", "evtl.": "eventuell",
+        "Hr.": "Herr", "Hrn.": "Herrn", "Fr.": "Frau", "Frl.": "Fräulein", "Fam.": "Familie", "Gebr.": "Gebrüder",
+        "Mr.": "Mister", "Mrs.": "Missis", "Jr.": "junior", "jun.": "junior", "sen.": "senior", "evtl.": "eventuell",
         "Evtl.": "Eventuell", "ggf.": "gegebenenfalls", "Ggf.": "Gegebenenfalls", "inkl.": "inklusive",
         "Inkl.": "Inklusive", "bspw.": "beispielsweise", "Bsp.": "Beispiel", "vgl.": "vergleiche",
         "Vgl.": "Vergleiche", "St.": "Sankt", "Tel.": "Telefon", "Dipl.-Ing.": "Diplomingenieur", "Dipl.": "Diplom",
@@ -331,10 +234,10 @@ RULES = Rules(
         "mtl.": "monatlich", "durchschn.": "durchschnittlich", "ugs.": "umgangssprachlich", "Abk.": "Abkürzung",
         "Anm.": "Anmerkung", "Hrsg.": "Herausgeber", "Hg.": "Herausgeber", "hrsg.": "herausgegeben",
         "übers.": "übersetzt", "Aufl.": "Auflage", "Forts.": "Fortsetzung", "gez.": "gezeichnet", "Betr.": "Betreff",
-        "Bez.": "Bezirk", "verh.": "verheiratet", "vs.": "versus", "Az.": "Aktenzeichen",
-        "Jg.": "Jahrgang", "GmbH": "ge em be ha", "mbH": "em be ha", "GbR": "ge be er", "AfD": "a ef de",
-        "StGB": "es te ge be", "StVO": "es te vau o", "UdSSR": "u de es es er", "Pkw": "pe ka we", "Lkw": "el ka we",
-        "Pkws": "pe ka wes", "Lkws": "el ka wes", "Kfz": "ka ef zett", "MwSt": "Mehrwertsteuer", "zB": "zum Beispiel",
+        "Bez.": "Bezirk", "verh.": "verheiratet", "vs.": "versus", "Az.": "Aktenzeichen", "Jg.": "Jahrgang",
+        "GmbH": "ge em be ha", "mbH": "em be ha", "GbR": "ge be er", "AfD": "a ef de", "StGB": "es te ge be",
+        "StVO": "es te vau o", "UdSSR": "u de es es er", "Pkw": "pe ka we", "Lkw": "el ka we", "Pkws": "pe ka wes",
+        "Lkws": "el ka wes", "Kfz": "ka ef zett", "MwSt": "Mehrwertsteuer", "zB": "zum Beispiel",
         "MfG": "Mit freundlichen Grüßen", "kg": "Kilogramm", "km": "Kilometer", "cm": "Zentimeter",
         "km/h": "Kilometer pro Stunde", "kWh": "Kilowattstunde",
     },
@@ -359,20 +262,15 @@ RULES = Rules(
         "ev.": "evangelisch", "lfd.": "laufend", "überarb.": "überarbeitet", "erw.": "erweitert",
         "stv.": "stellvertretend", "allg.": "allgemein", "hl.": "heilig", "Hl.": "Heilig",
     }),
-    endings=(
-        (rf"{after(*_WITH_N)}$", " ", "en"), (after("[Dd]er") + "$", rf" {_FEMININE}\b", "en"),
-        (after("[Dd]ie") + "$", r" [A-ZÄÖÜ]\w*(?:en|ern|er|eln|s|leute)\b", "en"), (rf"{after(*_WITH_E)}$", " ", "e"),
-        ("", r" [A-ZÄÖÜ]\w+(?:ern|eln)\b", "en"),
-        ("", rf" (?:Nr\.|{_FEMININE}\b|[A-ZÄÖÜ]\w+en\b)", "e"), ("", " [A-ZÄÖÜ]", "er"),
-    ),
+    endings=german.ENDINGS,
     abbreviated=(
         *((rf"(?:(?<=häufte )|(?<=häufter )|(?<=richene )|(?<=richener )|(?<=knapper ))(?P<a>{short})(?!\w)", name)
           for short, name in (("EL", "Esslöffel"), ("TL", "Teelöffel"))),
         (r"(?<=[a-zäöüß])str\.(?= \d)", "straße"), (r"(?<!\w)Str\.(?= \d)", "Straße"),
         (r"(?<=\d\. )(?:Jh|Jhdt?|Jahrh)\.", "Jahrhundert."),
-        *((rf"{_BEFORE_MONTH}{short}\.", f"{long}.") for short, long in _SHORT_MONTHS.items()),
+        *((rf"{_BEFORE_MONTH}{short}\.", f"{long}.") for short, long in german.SHORT_MONTHS.items()),
         (r"(?<!\w)Bd\.(?= [IVXL]+\b)", "Band"), (r"(?<!\w)Kap\.(?= [IVXL]+\b)", "Kapitel"),
-        (rf"{_ANY_MONTH}(?P<a> ?[–-] ?)(?={_ANY_MONTH})", " bis "),
+        (rf"{german.ANY_MONTH}(?P<a> ?[–-] ?)(?={german.ANY_MONTH})", " bis "),
         (r"\b[A-ZÄÖÜ][a-zäöüß]+ (?P<a>d\. ?J\.)", "der Jüngere."),
         (r"(?<=\d )n\. ?V\.", "nach Verlängerung."), (r"(?<=\d )i\. ?E\.", "im Elfmeterschießen."),
         (r"(?<=\d )ff\.(?= [A-Z]+[a-z]?[A-Z])", "fortfolgende"), (r"(?<=\d )ff\.", "fortfolgende."),
@@ -380,15 +278,13 @@ RULES = Rules(
         (r"(?<=\d),--?(?!\w)", ""), (r"(?<=\d)[.,][–—](?!\w)", ""),
         (r"(?<=Dr\. )(?:med|phil|jur|iur|theol|rer|oec)(?P<a>\.)", ""), (r"(?<=Dr\. rer\. )(?:nat|pol)(?P<a>\.)", ""),
         (r"(?<!\w)v\.(?= \d{1,2}\. ?(?:\d|[A-ZÄÖÜ]))", "vom"),
-        (rf"(?<!\w)geb\.(?= (?!{_MONTHS})[A-ZÄÖÜ][a-zäöüß])", "geborene"),
+        (rf"(?<!\w)geb\.(?= (?!{german.MONTHS})[A-ZÄÖÜ][a-zäöüß])", "geborene"),
         (r"(?<!\w)s\.(?= ?(?:S\.|Seite|Kap|Abschn|Abb|Tab|Anm|Bd|auch|oben|unten|hierzu|dazu|Art|§|Nr|Teil|Anhang))",
          "siehe"),
     ),
     roman=(
         (roman_after("Kapitel|Band|Teil|Akt|Szene|Buch|Artikel|Typ|Kap\\.|Bd\\.|Art\\."), "", "{n}"),
-        (rf"{after(*_WITH_N)}(?P<all>(?P<r>[IVX]+)\.)(?= [A-ZÄÖÜ][a-zäöüß])", "ordinal-n", "{n}"),
-        (rf"{after(*_WITH_E)}(?P<all>(?P<r>[IVX]+)\.)(?= [A-ZÄÖÜ][a-zäöüß])", "ordinal", "{n}"),
-        (rf"(?<!\w)(?P<all>(?P<r>[IVX]+)\.)(?= {_MASCULINE})", "ordinal-r", "{n}"),
+        *german.NUMERALS,
         (regnal(f"{_QUEENS}s?"), "ordinal", "die {n}"), (regnal(f"{_KINGS}s?"), "ordinal", "der {n}"),
     ),
     roman_cases=(

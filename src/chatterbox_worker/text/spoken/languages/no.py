@@ -1,6 +1,7 @@
 """Norwegian: Bokmål, CLDR's nb. Not CLDR's: Språkrådet, Skriveregler (abbreviations, dates, times, ordinal stop)."""
 
-from chatterbox_worker.text.spoken.patterns import YEAR, regnal, roman_after, weekdays, years_before
+from chatterbox_worker.text.spoken import scandinavian
+from chatterbox_worker.text.spoken.patterns import YEAR, regnal, roman_after, weekdays
 from chatterbox_worker.text.spoken.rules import Money, Rules
 
 _MONTHS = (
@@ -12,7 +13,6 @@ _SHORT = {
     "pga": "på grunn av", "dvs": "det vil si", "evt": "eventuelt", "inkl": "inklusive", "ekskl": "eksklusive",
     "vha": "ved hjelp av", "jf": "jamfør", "iflg": "ifølge", "mva": "merverdiavgift",
 }  # fmt: skip
-_PER_UNIT = {"km²": "kvadratkilometer", "m²": "kvadratmeter", "m³": "kubikkmeter"}
 _KINGS = (
     "Harald|Olav|Håkon|Haakon|Christian|Frederik|Ludvig|Henrik|Karl|Gustav|Johannes Paul|Benedikt|Pius|Margrethe|"
     "Elisabeth|Elizabeth"
@@ -38,15 +38,8 @@ RULES = Rules(
         "jan.": "januar", "feb.": "februar", "apr.": "april", "aug.": "august", "sep.": "september",
         "sept.": "september", "okt.": "oktober", "nov.": "november", "des.": "desember", "art.": "artikkel",
     },
-    forms=(years_before(r"f\. ?Kr\.", "til"), (r"(?<!\w)f\. ?Kr\.(?P<all> ?[–-] ?)(?=\d)", " til "),
-           (r"(?<![\w.,-])1 ?x(?= [a-zæøåäö]{1,})", "én gang"),
-           (r"(?<![\w.,-])(?P<n>\d{1,2})[-–](?P<m>\d{1,2}) ?x(?= [a-zæøåäö])", "{n} til {m} ganger"),
-           (r"(?<![\w.,-])(?P<n>\d{1,4}) ?x(?= [a-zæøåäö])", "{n} ganger"),
-           (r"\b[Kk]l(?:ockan|okken|\.)? \d\d?[.:]\d\d(?P<all> ?[–-] ?)(?=\d\d?(?![\d:]|[.,]\d))", " til "),
-           (r"(?<![\w:.,])1:(?P<m>\d{4,}|\d{1,3}(?:[. ]\d{3})+)(?![\w:])", "én til {m}"),
-           (r"(?<![\w/.,])(?P<n>[357])/8(?![\w/]|[.,]\d)", "{n} åttedeler"),
-           (r"(?<!\w)f\. ?(?=1[5-9]\d\d|20\d\d)", "født "), (r"(?<!\w)d\. ?(?=1[5-9]\d\d|20\d\d)", "død "),
-           *((rf"(?<=per ){each}(?![\\w/])", words) for each, words in _PER_UNIT.items()),
+    forms=(*scandinavian.forms(to="til", once="én gang", times="ganger", one_to="én til", eighths="åttedeler",
+             born="født", died="død", per="per", cubic="kubikkmeter"),
            *weekdays({"man": "mandag", "tirs": "tirsdag", "ons": "onsdag", "tors": "torsdag", "fre": "fredag",
                       "lør": "lørdag", "søn": "søndag"}, "til", after=r"\d|kl"),
            (r"(?<!\d)(?P<c>1[89])(?P<n>[1-9]0)(?=-tall|-år)", "{c} {n}"), (rf"{_RULERS} (?=\d\d?\.)", " den "),
@@ -76,12 +69,11 @@ RULES = Rules(
         "millioner": "other{millioner}", "million": "other{million}", "milliarder": "other{milliarder}",
         "milliard": "other{milliard}",
     },
-    units={"kvm": "square-meter", "sek": "second", "km/t": "kilometer-per-hour", "km/t.": "kilometer-per-hour"},
+    units={"kvm": "square-meter", "km/t.": "kilometer-per-hour"},
     unit_words={
-        "dB": "other{desibel}",
-        "pers.": "one{person} other{personer}", "ss": "one{spiseskje} other{spiseskjeer}",
-        "ts": "one{teskje} other{teskjeer}", "stk.": "other{stykk}",
-        "stk": "other{stykk}", "pst.": "other{prosent}", "l/mil": "other{liter per mil}",
+        "dB": "other{desibel}", "pers.": "one{person} other{personer}", "ss": "one{spiseskje} other{spiseskjeer}",
+        "ts": "one{teskje} other{teskjeer}", "stk.": "other{stykk}", "stk": "other{stykk}", "pst.": "other{prosent}",
+        "l/mil": "other{liter per mil}",
     },
     time="{h} {m}", time_low="{h} null {m}", time_dotted=(r"[Kk]l(?:okken|\.)? ", ""),
     date="{d} {m} {y}", day="ordinal-masculine", year="numbering-year", day_month="{d} {m}", months=_MONTHS,
@@ -92,11 +84,10 @@ RULES = Rules(
     },
     phone_plus="pluss",
     symbols={
-        "²": "i annen", "³": "i tredje", "≠": "er ulik",
-        "&": "og", "@": "krøllalfa", "#": "nummer", "№": "nummer", "§": "paragraf", "+": "pluss", "=": "er lik",
-        "×": "ganger", "÷": "delt på", "±": "pluss minus", "≈": "omtrent", "<": "mindre enn", ">": "større enn",
-        "≤": "mindre enn eller lik", "≥": "større enn eller lik", "−": "minus",
-        "√": "kvadratroten av",
+        "²": "i annen", "³": "i tredje", "≠": "er ulik", "&": "og", "@": "krøllalfa", "#": "nummer", "№": "nummer",
+        "§": "paragraf", "+": "pluss", "=": "er lik", "×": "ganger", "÷": "delt på", "±": "pluss minus",
+        "≈": "omtrent", "<": "mindre enn", ">": "større enn", "≤": "mindre enn eller lik", "≥": "større enn eller lik",
+        "−": "minus", "√": "kvadratroten av",
     },
     titles={
         "Dr.": "Doktor", "F.eks.": "For eksempel", "Bl.a.": "Blant annet", "f.eks": "for eksempel",
@@ -105,15 +96,12 @@ RULES = Rules(
         **{f"{short}{stop}": words for stop in ("", ".") for short, words in _SHORT.items()},
         "FrP": "eff err pe", "KrF": "kå err eff", "tv": "te ve", "pc": "pe se", "dvd": "de ve de", "cd": "se de",
         "wc": "ve se", "sms": "ess emm ess", "gps": "ge pe ess", "kr": "kroner", "kg": "kilo", "km": "kilometer",
-        "cm": "centimeter", "km/t": "kilometer i timen", "kWh": "kilowattimer",
-        "f.eks.": "for eksempel", "bl.a.": "blant annet", "dvs.": "det vil si", "ca.": "cirka", "Ca.": "Cirka",
-        "dr.": "doktor", "hr.": "herr", "Hr.": "Herr", "ev.": "eventuelt", "evt.": "eventuelt",
-        "ekskl.": "eksklusive", "iflg.": "ifølge", "f.o.m.": "fra og med", "t.o.m.": "til og med",
-        "p.t.": "for tiden",
-        "d.v.s.": "det vil si", "m.a.o.": "med andre ord", "pr.": "per", "maks.": "maksimalt", "jf.": "jamfør",
-        "Tlf.": "Telefon", "mva.": "merverdiavgift", "etg.": "etasje", "mnd.": "måned", "tlf.": "telefon",
-        "inkl.": "inklusive", "pga.": "på grunn av", "vedr.": "vedrørende", "prof.": "professor",
-        "mht.": "med hensyn til",
+        "cm": "centimeter", "km/t": "kilometer i timen", "kWh": "kilowattimer", "f.eks.": "for eksempel",
+        "bl.a.": "blant annet", "ca.": "cirka", "Ca.": "Cirka", "dr.": "doktor", "hr.": "herr", "Hr.": "Herr",
+        "ev.": "eventuelt", "f.o.m.": "fra og med", "t.o.m.": "til og med", "p.t.": "for tiden",
+        "d.v.s.": "det vil si", "m.a.o.": "med andre ord", "pr.": "per", "maks.": "maksimalt", "Tlf.": "Telefon",
+        "etg.": "etasje", "mnd.": "måned", "tlf.": "telefon", "vedr.": "vedrørende", "prof.": "professor",
+
     },
     abbreviations={"etc.": "et cetera", "osv": "og så videre", "el.l.": "eller lignende", "o l": "og lignende",
                    "moh.": "meter over havet", "f. Kr.": "før Kristus", "e. Kr.": "etter Kristus",

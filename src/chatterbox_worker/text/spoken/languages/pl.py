@@ -8,8 +8,8 @@ from chatterbox_worker.text.spoken.patterns import roman_after, weekdays
 from chatterbox_worker.text.spoken.rules import Money, Rules
 
 _WEEKDAYS = {
-    "pon": "poniedziałek", "pn": "poniedziałek", "wt": "wtorek", "śr": "środa", "czw": "czwartek",
-    "pt": "piątek", "sob": "sobota", "niedz": "niedziela", "ndz": "niedziela",
+    "pon": "poniedziałek", "pn": "poniedziałek", "wt": "wtorek", "śr": "środa", "czw": "czwartek", "pt": "piątek",
+    "sob": "sobota", "niedz": "niedziela", "ndz": "niedziela",
 }  # fmt: skip
 RULES = Rules(
     locale="pl", group=" .", decimal=",", cardinal="numbering",
@@ -34,7 +34,7 @@ RULES = Rules(
     ordinal_stops=polish.ORDINAL_STOPS,
     forms=(
         *weekdays(_WEEKDAYS, "–", after=r"\d{1,2}(?:[:.]\d\d| ?[-–])"),
-        *polish.forms(), *polish.numbered_nouns(),
+        *polish.forms(), *polish.NUMBERED_NOUNS,
         *((rf"(?<![\d.,/\w])(?<!\d )(?:½|1/2) {unit}(?!\w)", f"pół {word}") for unit, word in (
             ("kg", "kilograma"), ("l", "litra"), ("km", "kilometra"), ("m", "metra"), ("h", "godziny"))),
         (r"(?<![\w/.,])1/5(?= [a-zżźć])", "jedna piąta"), (r"(?<![\w/.,])2/5(?= [a-zżźć])", "dwie piąte"),
@@ -44,9 +44,9 @@ RULES = Rules(
            (r"(?<!\w)nr (?=\d)", "numer "), (r"(?<!\w)r\. (?=1\d\d\d|20\d\d)", "rok ")),
     numbered={
         "s.": "strona", "str.": "strona", "rys.": "rysunek", "rozdz.": "rozdział", "art.": "artykuł", "t.": "tom",
-        "pkt": "punkt", "ust.": "ustęp", "tab.": "tabela", "min.": "minimum", "maks.": "maksimum",
-        "m.": "mieszkanie", "lok.": "lokal", "poz.": "pozycja", "par.": "paragraf",
-        "tel.": "telefon", "kom.": "komórka", "pow.": "powierzchnia",
+        "pkt": "punkt", "ust.": "ustęp", "tab.": "tabela", "min.": "minimum", "maks.": "maksimum", "m.": "mieszkanie",
+        "lok.": "lokal", "poz.": "pozycja", "par.": "paragraf", "tel.": "telefon", "kom.": "komórka",
+        "pow.": "powierzchnia",
     },
     code_number="pairs", emergency=r"(?:[Zz]adzwoń|[Dd]zwoń|[Nn]umer\w*|[Tt]el\.) (?:pod |na )?(?:numer )?",
     phones=r"(?:[Tt]el\.|[Tt]elefon|[Kk]om\.|NIP|PESEL|REGON|KRS):? ",
@@ -54,14 +54,12 @@ RULES = Rules(
         "mies.": "za miesiąc", "mies": "za miesiąc", "miesiąc": "za miesiąc", "rok": "za rok", "dzień": "za dzień",
         "dobę": "za dobę", "godz.": "za godzinę", "h": "za godzinę", "os.": "od osoby", "m²": "za metr kwadratowy",
         "m2": "za metr kwadratowy", "mkw.": "za metr kwadratowy", "kg": "za kilogram", "l": "za litr",
-        "szt.": "za sztukę",
-        "kWh": "za kilowatogodzinę", "km": "za kilometr", "t": "za tonę", "noc": "za noc",
+        "szt.": "za sztukę", "kWh": "za kilowatogodzinę", "km": "za kilometr", "t": "za tonę", "noc": "za noc",
     },
     out_of="na", days_before="do|od|dnia", between={":": "do", "/": "na", "x": "na", "^": "do potęgi"},
     fractions={
-        "1/2": "jedna druga", "1 1/2": "półtora", "n 1/2": "{n} i pół",
-        "1/3": "jedna trzecia", "2/3": "dwie trzecie", "1/4": "jedna czwarta",
-        "3/4": "trzy czwarte",
+        "1/2": "jedna druga", "1 1/2": "półtora", "n 1/2": "{n} i pół", "1/3": "jedna trzecia", "2/3": "dwie trzecie",
+        "1/4": "jedna czwarta", "3/4": "trzy czwarte",
     },
     fraction_and=" i ",
     money={
@@ -105,27 +103,23 @@ RULES = Rules(
         "&": "i", "@": "małpa", "#": "numer", "№": "numer", "§": "paragraf", "+": "plus", "=": "równa się",
         "×": "razy", "÷": "podzielić przez", "±": "plus minus", "≈": "około", "<": "mniejsze niż", ">": "większe niż",
         "≤": "mniejsze lub równe", "≥": "większe lub równe", "−": "minus", "≠": "nie równa się", "²": "do kwadratu",
-        "³": "do sześcianu",
-        "√": "pierwiastek z",
+        "³": "do sześcianu", "√": "pierwiastek z",
     },
     titles={
         "np.": "na przykład", "m.in.": "między innymi", "tzn.": "to znaczy", "dr": "doktor", "prof.": "profesor",
         "ok.": "około", "tel.": "telefon", "tj.": "to jest", "tzw.": "tak zwany", "mgr": "magister",
-        "inż.": "inżynier",
-        "Zob.": "zobacz", "zob.": "zobacz",
-        "wg": "według", "Tel.": "telefon", "por.": "porównaj", "ww.": "wyżej wymieniony",
-        "jw.": "jak wyżej", "nt.": "na temat", "ds.": "do spraw", "hab.": "habilitowany", "ks.": "ksiądz",
-        "dot.": "dotyczy", "płk": "pułkownik", "ppłk": "podpułkownik",
-        "mjr": "major", "kpt.": "kapitan", "sierż.": "sierżant", "abp": "arcybiskup", "bp": "biskup",
-        "kard.": "kardynał", "red. nacz.": "redaktor naczelny", "mec.": "mecenas", "ew.": "ewentualnie",
-        "m. in.": "między innymi",
+        "inż.": "inżynier", "Zob.": "zobacz", "zob.": "zobacz", "wg": "według", "Tel.": "telefon", "por.": "porównaj",
+        "ww.": "wyżej wymieniony", "jw.": "jak wyżej", "nt.": "na temat", "ds.": "do spraw", "hab.": "habilitowany",
+        "ks.": "ksiądz", "dot.": "dotyczy", "płk": "pułkownik", "ppłk": "podpułkownik", "mjr": "major",
+        "kpt.": "kapitan", "sierż.": "sierżant", "abp": "arcybiskup", "bp": "biskup", "kard.": "kardynał",
+        "red. nacz.": "redaktor naczelny", "mec.": "mecenas", "ew.": "ewentualnie", "m. in.": "między innymi",
         "d/s": "do spraw", "pp.": "państwo",
     },
     abbreviations={
         "itd.": "i tak dalej", "itp.": "i tym podobne", "p.n.e.": "przed naszą erą", "n.e.": "naszej ery",
         "br.": "bieżącego roku", "ub.r.": "ubiegłego roku", "ub. r.": "ubiegłego roku", "bm.": "bieżącego miesiąca",
-        "n.p.m.": "nad poziomem morza", "etc.": "et cetera", "c.d.": "ciąg dalszy",
-        "cdn.": "ciąg dalszy nastąpi", "Sp. z o.o.": "spółka z o o", "sp. z o.o.": "spółka z o o", "S.A.": "es a",
+        "n.p.m.": "nad poziomem morza", "etc.": "et cetera", "c.d.": "ciąg dalszy", "cdn.": "ciąg dalszy nastąpi",
+        "Sp. z o.o.": "spółka z o o", "sp. z o.o.": "spółka z o o", "S.A.": "es a",
     },
     abbreviated=(
         (r"(?:(?<=\b[Oo] )|(?<=\b[Pp]o ))godz\.(?= \d)", "godzinie"), (r"(?<=[Pp]rzed )godz\.(?= \d)", "godziną"),
@@ -149,9 +143,9 @@ RULES = Rules(
         (r"(?:^|(?<=, ))pl\.", "plac"), (r"(?:^|(?<=, ))os\.", "osiedle"),
     ),
     roman=(
-        (r"(?<!\w)(?P<all>(?P<r>[IVX]+)-)(?=wieczn)", "compound", "{n}"), *polish.centuries(), *polish.numerals(),
+        (r"(?<!\w)(?P<all>(?P<r>[IVX]+)-)(?=wieczn)", "compound", "{n}"), *polish.centuries(), *polish.NUMERALS,
         (roman_after("[Rr]ozdział|[Tt]om|[Aa]kt|[Cc]zęść"), "", "{n}"),
-        *polish.rulers(),
+        *polish.RULERS,
     ),
     alphabet="ABCDEFGHIJKLMNOPQRSTUVWXYZ",
     letters="a be ce de e ef gie ha i jot ka el em en o pe ku er es te u fał wu iks igrek zet",

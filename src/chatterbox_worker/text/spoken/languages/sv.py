@@ -2,14 +2,14 @@
 Akademiens grammatik, Räkneord ("en"/"ett", "tredje").
 """
 
-from chatterbox_worker.text.spoken.patterns import YEAR, regnal, roman_after, weekdays, without_spaces, years_before
+from chatterbox_worker.text.spoken import scandinavian
+from chatterbox_worker.text.spoken.patterns import YEAR, regnal, roman_after, weekdays, without_spaces
 from chatterbox_worker.text.spoken.rules import Money, Rules
 
 _MONTHS = (
     r"januari|jan\.?", r"februari|febr?\.?", r"mars|mar\.?", r"april|apr\.?", "maj", r"juni|jun\.?", r"juli|jul\.?",
     r"augusti|aug\.?", r"september|sept?\.?", r"oktober|okt\.?", r"november|nov\.?", r"december|dec\.?",
 )  # fmt: skip
-_PER_UNIT = {"km²": "kvadratkilometer", "m²": "kvadratmeter", "m³": "kubikmeter"}
 _KINGS = "Gustav|Karl|Erik|Johan|Oscar|Carl|Gustaf|Ludvig|Henrik|Johannes Paulus|Benedictus|Pius|Napoleon"
 _QUEENS = "Elisabeth|Elizabeth|Margareta|Katarina|Margrethe"
 _COMMON = (  # counted nouns with "en"; those in -a but for three, and by their endings
@@ -24,18 +24,10 @@ _COMMON = (  # counted nouns with "en"; those in -a but for three, and by their 
 _ADJECTIVE = r"(?:(?:stor|liten|hel|ny|gammal|gul|röd|vit|grön|färsk|riven|hackad|skivad|god|lång|kort) )?"
 _PER = {"mån": "månad", "år": "år", "dag": "dag", "st": "styck", "kg": "kilo", "tim": "timme", "person": "person"}
 _AND_SO = {
-    "o.s.v.": "och så vidare",
-    "o s v": "och så vidare",
-    "m m": "med mera",
-    "m.fl.": "med flera",
-    "m fl": "med flera",
-    "mfl.": "med flera",
-    "osv.": "och så vidare",
-    "m.m.": "med mera",
-    "etc.": "et cetera",
-    "f.Kr.": "före Kristus",
+    "o.s.v.": "och så vidare", "o s v": "och så vidare", "m m": "med mera", "m.fl.": "med flera", "m fl": "med flera",
+    "mfl.": "med flera", "osv.": "och så vidare", "m.m.": "med mera", "etc.": "et cetera", "f.Kr.": "före Kristus",
     "e.Kr.": "efter Kristus",
-}
+}  # fmt: skip
 
 RULES = Rules(
     locale="sv", group=" .", decimal=",", cardinal="numbering",
@@ -52,15 +44,8 @@ RULES = Rules(
         "jan.": "januari", "feb.": "februari", "febr.": "februari", "apr.": "april", "aug.": "augusti",
         "sep.": "september", "sept.": "september", "okt.": "oktober", "nov.": "november", "dec.": "december",
     },
-    forms=(           years_before(r"f\. ?Kr\.", "till"), (r"(?<!\w)f\. ?Kr\.(?P<all> ?[–-] ?)(?=\d)", " till "),
-           (r"(?<![\w.,-])1 ?x(?= [a-zæøåäö]{1,})", "en gång"),
-           (r"(?<![\w.,-])(?P<n>\d{1,2})[-–](?P<m>\d{1,2}) ?x(?= [a-zæøåäö])", "{n} till {m} gånger"),
-           (r"(?<![\w.,-])(?P<n>\d{1,4}) ?x(?= [a-zæøåäö])", "{n} gånger"),
-           (r"\b[Kk]l(?:ockan|okken|\.)? \d\d?[.:]\d\d(?P<all> ?[–-] ?)(?=\d\d?(?![\d:]|[.,]\d))", " till "),
-           (r"(?<![\w:.,])1:(?P<m>\d{4,}|\d{1,3}(?:[. ]\d{3})+)(?![\w:])", "ett till {m}"),
-           (r"(?<![\w/.,])(?P<n>[357])/8(?![\w/]|[.,]\d)", "{n} åttondelar"),
-           (r"(?<!\w)f\. ?(?=1[5-9]\d\d|20\d\d)", "född "), (r"(?<!\w)d\. ?(?=1[5-9]\d\d|20\d\d)", "död "),
-        *((rf"(?<=per ){each}(?![\\w/])", words) for each, words in _PER_UNIT.items()),
+    forms=(*scandinavian.forms(to="till", once="en gång", times="gånger", one_to="ett till", eighths="åttondelar",
+             born="född", died="död", per="per", cubic="kubikmeter"),
            *weekdays({"mån": "måndag", "tis": "tisdag", "ons": "onsdag", "tors": "torsdag", "fre": "fredag",
                       "lör": "lördag", "sön": "söndag"}, "till", after=r"\d|kl"),
            *((rf"(?<=kr)/{short}(?!\w)(?:\.(?=,| [^\W\dA-ZÅÄÖ]))?", f"per {name}") for short, name in _PER.items()),
@@ -91,15 +76,13 @@ RULES = Rules(
     money_words={"kronor": "SEK", "euro": "EUR", "dollar": "USD"}, money_and=" och ",
     money_scales={
         "miljoner": "other{miljoner}", "miljon": "other{miljon}", "miljarder": "other{miljarder}",
-        "miljard": "other{miljard}", "mn": "one{miljon} other{miljoner}", "milj.": "one{miljon} other{miljoner}",
-        "mdr": "one{miljard} other{miljarder}",
+        "miljard": "other{miljard}",
     },
-    units={"tim": "hour", "sek": "second", "km/tim": "kilometer-per-hour", "kvm": "square-meter"},
+    units={"sek": "second", "km/tim": "kilometer-per-hour", "kvm": "square-meter"},
     unit_words={
-        "dB": "other{decibel}",
-        "msk": "one{matsked} other{matskedar}", "tsk": "one{tesked} other{teskedar}", "krm": "other{kryddmått}",
-        "st": "one{styck} other{stycken}", "st.": "one{styck} other{stycken}", "hg": "other{hekto}",
-        "port.": "one{portion} other{portioner}", "l/mil": "other{liter per mil}",
+        "dB": "other{decibel}", "msk": "one{matsked} other{matskedar}", "tsk": "one{tesked} other{teskedar}",
+        "krm": "other{kryddmått}", "st": "one{styck} other{stycken}", "st.": "one{styck} other{stycken}",
+        "hg": "other{hekto}", "port.": "one{portion} other{portioner}", "l/mil": "other{liter per mil}",
     },
     time="{h} {m}", time_low="{h} noll {m}",
     halves=((r"fm\.?(?!\w)", "på förmiddagen"), (r"em\.?(?!\w)", "på eftermiddagen")),
@@ -113,11 +96,10 @@ RULES = Rules(
         "~": "tilde",
     },
     symbols={
-        "²": "i kvadrat", "³": "i kubik", "≠": "är inte lika med",
-        "&": "och", "@": "snabel-a", "#": "nummer", "№": "nummer", "§": "paragraf", "+": "plus", "=": "lika med",
-        "×": "gånger", "÷": "delat med", "±": "plus minus", "≈": "ungefär", "<": "mindre än", ">": "större än",
-        "≤": "mindre än eller lika med", "≥": "större än eller lika med", "−": "minus",
-        "√": "kvadratroten ur",
+        "²": "i kvadrat", "³": "i kubik", "≠": "är inte lika med", "&": "och", "@": "snabel-a", "#": "nummer",
+        "№": "nummer", "§": "paragraf", "+": "plus", "=": "lika med", "×": "gånger", "÷": "delat med",
+        "±": "plus minus", "≈": "ungefär", "<": "mindre än", ">": "större än", "≤": "mindre än eller lika med",
+        "≥": "större än eller lika med", "−": "minus", "√": "kvadratroten ur",
     },
     titles={
         "t.ex": "till exempel", "bl.a": "bland annat", "d.v.s": "det vill säga", "dvs": "det vill säga",
@@ -125,18 +107,16 @@ RULES = Rules(
         "i st.f.": "i stället för", "ev.": "eventuellt", "Ev.": "Eventuellt", "enl.": "enligt", "avd.": "avdelning",
         "obs.": "observera", "pga": "på grund av", "pga.": "på grund av", "mha": "med hjälp av",
         "m.a.o.": "med andra ord", "f.n.": "för närvarande", "c:a": "cirka", "S:t": "Sankt", "S:ta": "Sankta",
-        "s:t": "sankt", "ggr": "gånger", "tv": "te ve", "TV": "te ve", "pc": "pe ce", "dvd": "de ve de",
-        "cd": "ce de",
+        "s:t": "sankt", "ggr": "gånger", "tv": "te ve", "TV": "te ve", "pc": "pe ce", "dvd": "de ve de", "cd": "ce de",
         "wc": "ve ce", "sms": "ess emm ess", "gps": "ge pe ess", "vd": "ve de", "kr": "kronor", "kg": "kilo",
         "km": "kilometer", "cm": "centimeter", "km/h": "kilometer per timme", "kWh": "kilowattimmar",
         "t.ex.": "till exempel", "bl.a.": "bland annat", "d.v.s.": "det vill säga", "dvs.": "det vill säga",
         "ca": "cirka", "ca.": "cirka", "Ca": "Cirka", "Ca.": "Cirka", "dr": "doktor", "Dr": "Doktor", "hr": "herr",
-        "Hr.": "Herr",
-        "hr.": "herr", "t ex": "till exempel", "bl a": "bland annat", "d v s": "det vill säga", "s k": "så kallad",
-        "fr o m": "från och med", "t o m": "till och med", "p.g.a.": "på grund av", "p g a": "på grund av",
-        "m.h.a.": "med hjälp av", "resp.": "respektive", "exkl.": "exklusive", "ang.": "angående", "jfr": "jämför",
-        "Tel.": "Telefon", "tfn": "telefon", "forts.": "fortsättning", "s.k.": "så kallad", "prof.": "professor",
-        "tel.": "telefon", "fr.o.m.": "från och med",
+        "Hr.": "Herr", "hr.": "herr", "t ex": "till exempel", "bl a": "bland annat", "d v s": "det vill säga",
+        "s k": "så kallad", "fr o m": "från och med", "t o m": "till och med", "p.g.a.": "på grund av",
+        "p g a": "på grund av", "m.h.a.": "med hjälp av", "resp.": "respektive", "exkl.": "exklusive",
+        "ang.": "angående", "jfr": "jämför", "Tel.": "Telefon", "tfn": "telefon", "forts.": "fortsättning",
+        "s.k.": "så kallad", "prof.": "professor", "tel.": "telefon", "fr.o.m.": "från och med",
         "t.o.m.": "till och med", "inkl.": "inklusive",
     },
     abbreviations=without_spaces({
