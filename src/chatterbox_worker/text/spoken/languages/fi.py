@@ -1,17 +1,32 @@
-"""Finnish. Numbers are read in the nominative: which case a text wants is not written. Not CLDR's: Kielitoimiston
-ohjepankki (numbers, ordinal stop, times, dates, abbreviations).
+"""Finnish. Numbers are read in the nominative but where an ending follows a colon: "5:llä", "10 %:n", "5 km:n". Not
+CLDR's: Kielitoimiston ohjepankki (numbers, their endings, ordinal stop, times, dates, abbreviations).
 """
 
 from chatterbox_worker.text.spoken.patterns import regnal, roman_after, weekdays
 from chatterbox_worker.text.spoken.rules import Money, Rules
 
+_WEAK = {  # endings after the weak grade, with their cases
+    "n": "genitive", "ss[aä]": "inessive", "st[aä]": "elative", "ll[aä]": "adessive", "lt[aä]": "ablative",
+    "lle": "allative", "ksi": "translative",
+}  # fmt: skip
+_ENDINGS = _WEAK | {"t[aä]|ä|aa?": "partitive", "een|aan": "illative", "n[aä]": "essive"}
+_NUMBER = r"(?<![\w.,:/–—-])(?<![\d–-] )(?P<n>\d{1,3}(?: \d{3})*|\d+)"
+_UNITS = {  # with the weak grade
+    "%": "prosenti", "€": "euro", "km": "kilometri", "m": "metri", "cm": "senttimetri", "mm": "millimetri",
+    "kg": "kilogramma", "g": "gramma", "l": "litra", "h": "tunni", "min": "minuuti",
+}  # fmt: skip
+
 RULES = Rules(
     locale="fi", group=" .", decimal=",", cardinal="numbering",
     sections=r"[Kk]ohta|[Ll]uku|[Kk]uva|[Tt]aulukko|[Vv]ersio",
     years=((r"(?<![\d.,:/])(?P<y>\d{1,3})(?= ?§(?! ?\d))", "ordinal"),),
+    ordinals=((":s", "ordinal"), (":nnen", "ordinal-genitive")),
     ordinal_stops=((r"", r" ?[–-] ?\d{1,2}\.(?:\d| [a-zäöå]+kuu)", "ordinal"), (r"", r" [a-zäöå]", "ordinal")),
     forms=(*weekdays({"ma": "maanantai", "ti": "tiistai", "ke": "keskiviikko", "to": "torstai", "pe": "perjantai",
                       "la": "lauantai", "su": "sunnuntai"}, "viiva", after=r"\d|klo"),
+           *((rf"{_NUMBER}:(?:{ending})(?!\w)", f"{{n:cardinal-{case}}}") for ending, case in _ENDINGS.items()),
+           *((rf"{_NUMBER} ?{unit}:(?P<e>{ending})(?!\w)", f"{{n:cardinal-{case}}} {stem}{{e}}")
+             for unit, stem in _UNITS.items() for ending, case in _WEAK.items()),
            (r"(?<=\d\.)[–-](?=\d\d?\.(?:\d| [a-zäöå]+kuu))", " viiva "), (r"(?<=€)/kk(?!\w)", " kuukaudessa"),
            (r"(?<=€)/(?:v|vuosi)(?!\w)", " vuodessa"), (r"(?<=€)/kpl(?!\w)", " kappale"), (r"(?<=€)/kg(?!\w)", " kilo"),
            (r"(?<=\d) ?§(?! ?\d)", "pykälä"), (r"(?<!\w)(?<!\d )[Ss]\. ?(?=\d)", "sivu "),
