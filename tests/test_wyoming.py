@@ -90,6 +90,11 @@ async def test_the_voices_are_listed_for_every_language(settings: Settings, synt
     assert len(names) == 3 * 23
     assert next(voice for voice in program.voices if voice.name == "es/alice").languages == ["es"]
     assert program.supports_synthesize_streaming
+    for voice in program.voices:
+        code, name = voice.name.split("/")
+        assert (voice.languages, voice.installed) == ([code], True)
+        assert voice.attribution.name == "Resemble AI"
+        assert voice.description == f"{name} ({settings.languages[code]})"
 
 
 async def test_a_text_is_spoken_with_the_voice_that_was_chosen(
