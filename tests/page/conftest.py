@@ -8,7 +8,7 @@ from __future__ import annotations
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
 from importlib.resources import files
 from pathlib import Path
@@ -16,9 +16,11 @@ from typing import Any
 
 import httpx2
 import pytest
-from playwright.sync_api import Browser, ConsoleMessage, Page, sync_playwright
+from playwright.sync_api import Browser, ConsoleMessage, Page, expect, sync_playwright
 
 from chatterbox_worker.config import environment
+from support import http_calls
+from support.page_record import Record
 from support.page_steps import KEY, Open
 from support.paths import ROOT, WORKERS
 from support.recorded import TINY_PATHS, clone_ann
@@ -30,7 +32,11 @@ _ARGUMENTS = [
     "--disable-background-networking", "--disable-component-update", "--disable-sync",
     "--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream",
 ]  # fmt: skip
-_START_S = 60
+_START_S = 240
+_MOST_MS = 60_000
+"""For what a page does in a moment: only a test that fails waits so long, on however busy a machine."""
+expect.set_options(timeout=_MOST_MS)
+_RECORDS = pytest.StashKey[list[Record]]()
 _SETTLED = """async () => {
     const end = performance.now() + 400;
     const moves = one => one.effect.getComputedTiming().endTime < Infinity;
@@ -74,7 +80,7 @@ def started(
         yield url, process
     finally:
         process.terminate()
-        process.wait(90)  # a model may be loading
+        process.wait(120)  # a model may be loading
 
 
 def _wait_for(url: str, process: subprocess.Popen[bytes], log: Path) -> None:
@@ -83,7 +89,7 @@ def _wait_for(url: str, process: subprocess.Popen[bytes], log: Path) -> None:
         assert process.poll() is None, log.read_text()
         assert time.monotonic() < deadline, log.read_text()
         try:
-            if httpx2.get(f"{url}/ping", timeout=5).status_code == 200:
+            if http_calls.get(f"{url}/ping").status_code == 200:
                 return
         except httpx2.TransportError:
             pass
@@ -131,10 +137,22 @@ def browser() -> Iterator[Browser]:
         chromium.close()
 
 
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """A test that fails reports what its pages show and asked for."""
+    report = yield
+    if report.failed and call.when != "teardown":
+        report.sections += [("the pages", record.report()) for record in item.stash.get(_RECORDS, [])]
+    return report
+
+
 @pytest.fixture
-def open_page(browser: Browser) -> Iterator[Open]:
+def open_page(browser: Browser, request: pytest.FixtureRequest) -> Iterator[Open]:
     """`open_page(url, locale="es", ...)`: the loaded page, in a new browser context."""
     contexts, errors = [], []
+    records = request.node.stash.setdefault(_RECORDS, [])
 
     def note(message: ConsoleMessage) -> None:
         # the page explains an answer of 4xx or 5xx, or none at all; the tests check how
@@ -143,8 +161,9 @@ def open_page(browser: Browser) -> Iterator[Open]:
 
     def load(url: str, *, wait: bool = True, **options: Any) -> Page:
         context = browser.new_context(**{"viewport": {"width": 1280, "height": 900}, "locale": "en-US"} | options)
-        context.set_default_timeout(15_000)
+        context.set_default_timeout(_MOST_MS)
         contexts.append(context)
+        records.append(Record(context))
         page = context.new_page()
         page.on("console", note)
         page.on("pageerror", lambda error: errors.append(str(error)))

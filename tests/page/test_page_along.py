@@ -8,7 +8,17 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page, expect
 
-from support.page_steps import Open, generate, times, wait_for_position, write
+from support.page_steps import (
+    POSITION_S,
+    Open,
+    at_click,
+    generate,
+    pause,
+    times,
+    wait_for_position,
+    wait_while_busy,
+    write,
+)
 
 pytestmark = pytest.mark.slow
 
@@ -22,8 +32,7 @@ def test_words_arrive_with_the_stream_are_lit_and_play_from_there(
     page = open_page(tone_url)
     write(page, TEXT)
     page.get_by_role("button", name="Generate").click()
-    page.wait_for_selector(".word")
-    assert page.locator("body").get_attribute("data-stage") == "busy"
+    wait_while_busy(page, "document.querySelector('.word')")
     assert page.wait_for_function(_LIT).json_value() in TEXT
     page.screenshot(path=screenshots / "along.png", full_page=True)
     expect(page.locator("body")).to_have_attribute("data-stage", "idle")
@@ -32,9 +41,9 @@ def test_words_arrive_with_the_stream_are_lit_and_play_from_there(
     assert page.locator("#warnings li").count() == 0
     assert axe(page) == []
 
-    page.locator("#words .word").nth(20).click()
-    expect(page.locator("#words .word.lit")).to_have_attribute("id", "word-20")
-    page.get_by_role("button", name="Pause").click()
+    word = page.locator("#words .word").nth(20)
+    assert at_click(word, "document.querySelector('#words .word.lit').id") == "word-20"
+    pause(page)
     page.locator("#words").focus()
     page.keyboard.press("Home")
     page.keyboard.press("ArrowDown")
@@ -65,8 +74,7 @@ def test_a_dialogues_words_are_under_their_turns(open_page: Open, tone_url: str)
     expect(turns).to_have_count(2)
     second = page.get_by_role("group", name="Turn 2, Default").get_by_role("option")
     expect(second).to_have_text(["At", "home."])
-    second.first.click()
-    assert times(page)[0] == pytest.approx(0.06 * len("Where were you?") + 0.4, abs=0.3)
+    assert at_click(second.first, POSITION_S) == pytest.approx(0.06 * len("Where were you?") + 0.4, abs=0.3)
 
 
 def test_a_model_that_knows_no_words_lights_its_lines(open_page: Open, preview_url: str) -> None:
@@ -76,5 +84,4 @@ def test_a_model_that_knows_no_words_lights_its_lines(open_page: Open, preview_u
     assert len(lines) > 1
     assert max(map(len, lines)) <= 84
     expect(page.locator("#warnings li")).to_have_count(0)
-    page.locator("#words .word").last.click()
-    expect(page.locator("#words .word").last).to_have_class("word line cursor lit")
+    assert at_click(page.locator("#words .word").last, "node.className") == "word line cursor lit"

@@ -11,7 +11,7 @@ from playwright.sync_api import expect
 
 from support.page_steps import Open, generate, write
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
+pytestmark = pytest.mark.slow
 
 
 def test_a_voice_cloned_from_recordings_is_chosen_played_and_used(

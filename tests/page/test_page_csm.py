@@ -10,7 +10,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from support.audio_clips import wav_bytes
-from support.page_steps import Open
+from support.page_steps import Open, spoken
 
 pytestmark = pytest.mark.slow
 
@@ -58,8 +58,8 @@ def test_the_transcript_is_required_if_the_model_needs_it(open_csm: Open, axe: C
     page.fill("#reference-words", WORDS)
     page.click("#reference-once")
     page.fill("#text", "Hello there.")
-    page.click("#generate")
-    page.wait_for_selector("body[data-stage=idle]")
+    with spoken(page):
+        page.click("#generate")
     expect(page.locator("#error")).to_be_hidden()
 
     assert [body.get("reference_transcript") for body in bodies] == [WORDS]
@@ -86,8 +86,8 @@ def test_a_dialogue_sends_its_earlier_turns_as_context(open_csm: Open) -> None:
     page.check("[name=mode][value=dialogue]", force=True)
     page.fill("#turn-0-text", "Are you ready?")
     page.fill("#turn-1-text", "I am.")
-    page.click("#generate")
-    page.wait_for_selector("body[data-stage=idle]")
+    with spoken(page):
+        page.click("#generate")
     expect(page.locator("#error")).to_be_hidden()
 
     assert [len(body["context"]) for body in bodies] == [0, 1]

@@ -25,9 +25,9 @@ def test_what_a_server_said_before_it_was_killed_is_not_lost(open_page: Open, tm
         wait_for_position(page, 0.5)
         server.kill()
         said = "The connection broke off before the speech was complete."
-        expect(page.get_by_role("alert")).to_contain_text(said, timeout=15_000)
+        expect(page.get_by_role("alert")).to_contain_text(said)
     expect(page.locator("#history-list li .badge")).to_have_text("stopped early")
-    expect(page.locator("#server-notice")).to_contain_text("cannot be reached", timeout=15_000)
+    expect(page.locator("#server-notice")).to_contain_text("cannot be reached")
     expect(page.locator("#text")).to_have_value(TEXT)
     page.get_by_role("button", name="Play “Speak this").click()
     wait_for_position(page, 0.2)

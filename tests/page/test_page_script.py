@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-import httpx2
 import pytest
 from playwright.sync_api import Page, expect
 
+from support import http_calls
 from support.page_steps import Open, generate, speechlike, write
 
 pytestmark = pytest.mark.slow
@@ -31,7 +31,7 @@ def test_a_pasted_script_becomes_turns_with_the_voices_of_its_names(
     open_page: Open, tone_url: str, screenshots: Path, axe: Callable[[Page], list[str]]
 ) -> None:
     upload = {"file": ("a.wav", speechlike())}
-    httpx2.post(f"{tone_url}/voices", files=upload, data={"voice_id": "ana-maria"}).raise_for_status()
+    http_calls.post(f"{tone_url}/voices", files=upload, data={"voice_id": "ana-maria"}).raise_for_status()
     page = open_page(tone_url)
     write(page, SCRIPT)
     offer = page.locator("#script-offer")
@@ -53,7 +53,7 @@ def test_a_pasted_script_becomes_turns_with_the_voices_of_its_names(
     assert [page.locator(f"#turn-{i}-voice").input_value() for i in range(7)] == ["ana-maria", "default"] * 3 + [
         "ana-maria"
     ]
-    httpx2.delete(f"{tone_url}/voices/ana-maria")
+    http_calls.delete(f"{tone_url}/voices/ana-maria")
 
 
 def test_a_script_pasted_into_an_empty_turn_takes_its_place(open_page: Open, tone_url: str) -> None:

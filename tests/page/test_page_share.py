@@ -7,10 +7,10 @@ import re
 from collections.abc import Callable
 from pathlib import Path
 
-import httpx2
 import pytest
 from playwright.sync_api import Page, expect
 
+from support import http_calls
 from support.page_steps import Open, generate, speechlike, write
 
 pytestmark = pytest.mark.slow
@@ -74,18 +74,18 @@ def test_a_dialogue_that_is_not_shown_is_not_replaced_without_a_question(open_pa
 
 def test_a_link_whose_voice_is_not_here_says_so(open_page: Open, tone_url: str) -> None:
     upload = {"file": ("a.wav", speechlike())}
-    httpx2.post(f"{tone_url}/voices", files=upload, data={"voice_id": "elsewhere"}).raise_for_status()
+    http_calls.post(f"{tone_url}/voices", files=upload, data={"voice_id": "elsewhere"}).raise_for_status()
     page = open_page(tone_url)
     page.get_by_role("radio", name="elsewhere").check()
     write(page, "In a voice that only one server has.")
     link = _link(page)
-    httpx2.delete(f"{tone_url}/voices/elsewhere").raise_for_status()
+    http_calls.delete(f"{tone_url}/voices/elsewhere").raise_for_status()
     expect(open_page(link).get_by_role("alert")).to_contain_text("Voice: it is no longer on the server")
 
 
 def test_settings_and_voices_move_to_another_server_in_one_file(open_page: Open, tone_url: str, tmp_path: Path) -> None:
     upload = {"file": ("a.wav", speechlike())}
-    httpx2.post(f"{tone_url}/voices", files=upload, data={"voice_id": "mover"}).raise_for_status()
+    http_calls.post(f"{tone_url}/voices", files=upload, data={"voice_id": "mover"}).raise_for_status()
     page = open_page(tone_url)
     page.get_by_role("radio", name="mover").check()
     page.get_by_role("slider", name="Expression").fill("1.2")
@@ -94,7 +94,7 @@ def test_settings_and_voices_move_to_another_server_in_one_file(open_page: Open,
     with page.expect_download() as caught:
         page.get_by_role("button", name="Save file").click()
     saved = Path(caught.value.path()).read_text()
-    httpx2.delete(f"{tone_url}/voices/mover").raise_for_status()
+    http_calls.delete(f"{tone_url}/voices/mover").raise_for_status()
 
     other = open_page(tone_url, locale="es")
     stored = "JSON.stringify(localStorage)"
@@ -107,10 +107,10 @@ def test_settings_and_voices_move_to_another_server_in_one_file(open_page: Open,
         expect(other.locator("#share-state")).to_have_class("note bad")
         other.evaluate("document.getElementById('share-state').className = 'note'")
         assert other.evaluate(stored) == before
-        assert httpx2.get(f"{tone_url}/voices").json() == ["default"]
+        assert http_calls.get(f"{tone_url}/voices").json() == ["default"]
     other.locator("#share-file").set_input_files({"name": "a.json", "mimeType": "", "buffer": saved.encode()})
     expect(other.locator("#share")).to_be_hidden()
     expect(other.get_by_role("radio", name="mover")).to_be_checked()
     expect(other.locator("#field-exaggeration")).to_have_value("1.2")
     generate(other, "Aquí también.")
-    httpx2.delete(f"{tone_url}/voices/mover").raise_for_status()
+    http_calls.delete(f"{tone_url}/voices/mover").raise_for_status()

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-import httpx2
 import pytest
 from playwright.sync_api import Page, expect
 
 from page.test_page_reach import _wider_than_the_screen
+from support import http_calls
 from support.page_states import STATES, VOICES
-from support.page_steps import SPOKEN_MS, Open, speechlike
+from support.page_steps import Open, speechlike
 
 pytestmark = pytest.mark.slow
 
@@ -29,10 +29,10 @@ CLIPPED = """() => [...document.querySelectorAll("button, summary, label, h1, h2
 def studio_url(tone_url: str) -> Iterator[str]:
     """The server with four voices."""
     for name in VOICES:
-        httpx2.post(f"{tone_url}/voices", data={"voice_id": name}, files={"file": speechlike()}).raise_for_status()
+        http_calls.post(f"{tone_url}/voices", data={"voice_id": name}, files={"file": speechlike()}).raise_for_status()
     yield tone_url
     for name in VOICES:
-        httpx2.delete(f"{tone_url}/voices/{name}")
+        http_calls.delete(f"{tone_url}/voices/{name}")
 
 
 # pasted-script and share have their own tests with axe
@@ -90,7 +90,7 @@ def test_a_voice_is_chosen_and_a_speech_generated_and_saved_without_a_mouse(open
     with page.expect_request("**/v1/audio/speech") as sent:
         page.keyboard.press("Enter")
     assert (sent.value.post_data_json or {})["voice"] == VOICES[0]
-    expect(page.locator("#takeaway")).to_be_visible(timeout=SPOKEN_MS)
+    expect(page.locator("#takeaway")).to_be_visible()
     _tab_to(page, "#play")
     page.keyboard.press("Space")
     _tab_to(page, "#download-menu summary")

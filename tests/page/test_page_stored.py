@@ -239,18 +239,21 @@ def test_storage_that_is_switched_off_is_reported_at_once(open_page: Open, tone_
 def test_a_database_that_never_answers_is_waited_for_once(open_page: Open, tone_url: str) -> None:
     page = open_page(tone_url)
     generate(page, "The one that stays.")
-    page.add_init_script("IDBFactory.prototype.open = () => new EventTarget();")
+    page.add_init_script(
+        "IDBFactory.prototype.open = () => { window.opened = (window.opened ?? 0) + 1; return new EventTarget(); };"
+    )
     page.reload()
     page.wait_for_selector("body[data-loaded]")
     page.get_by_role("button", name="Play “The one that stays.”").click()
-    expect(page.get_by_role("alert")).to_contain_text("no longer has this audio, or cannot read it", timeout=15_000)
+    expect(page.get_by_role("alert")).to_contain_text("no longer has this audio, or cannot read it")
     write(page, "And another one, at once.")
     page.get_by_role("button", name="Generate").click()
     said = "storage does not answer: this speech was not saved"
-    expect(page.locator("#history-unsaved")).to_contain_text(said, timeout=3_000)
+    expect(page.locator("#history-unsaved")).to_contain_text(said)
     expect(page.locator("body")).to_have_attribute("data-stage", "idle")
     expect(page.locator("#history-list li")).to_have_count(1)
     wait_for_position(page, 0.1)  # it plays
+    assert page.evaluate("window.opened") == 1
 
 
 @pytest.mark.parametrize(

@@ -41,7 +41,7 @@ def test_what_two_tabs_generate_at_the_same_time_is_all_kept(tabs: tuple[Page, P
         write(page, text)
         page.locator("#generate").click()
     for page in tabs:
-        expect(page.locator("body")).to_have_attribute("data-stage", "idle", timeout=20_000)
+        expect(page.locator("body")).to_have_attribute("data-stage", "idle")
     for page in tabs:
         expect(page.locator("#history-list li")).to_have_count(2)
         page.reload()

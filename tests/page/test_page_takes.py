@@ -9,7 +9,7 @@ import pytest
 from playwright.sync_api import Page, Route, expect
 
 from chatterbox_worker.synthesis.chunk_takes import candidate_seeds
-from support.page_steps import Open, generate, times, wait_for_position, write
+from support.page_steps import Open, generate, held, pause, spoken, times, wait_for_position, write
 
 pytestmark = pytest.mark.slow
 
@@ -24,7 +24,7 @@ def _send(page: Page, text: str, takes: int = 1) -> None:
 
 
 def _is_idle(page: Page) -> None:
-    expect(page.locator("body")).to_have_attribute("data-stage", "idle", timeout=20_000)
+    expect(page.locator("body")).to_have_attribute("data-stage", "idle")
 
 
 def test_takes_have_the_seeds_of_candidates_and_one_key_compares_two_at_the_same_place(
@@ -33,12 +33,13 @@ def test_takes_have_the_seeds_of_candidates_and_one_key_compares_two_at_the_same
     page = open_page(tone_url)
     page.get_by_text("Fine tuning").click()
     page.get_by_label("Seed", exact=True).fill("77")
-    _send(page, "A tone that lasts long enough to compare two of them. " * 2, takes=2)
-    _is_idle(page)
+    with spoken(page):
+        _send(page, "A tone that lasts long enough to compare two of them. " * 6, takes=2)
     facts = page.locator("#take-list .take-facts").all_inner_texts()
     assert [int(text.split()[1]) for text in facts] == list(candidate_seeds(77, 2))
     page.get_by_role("button", name="Listen to take 2").click()
-    page.locator("#play").click()
+    expect(page.locator("#take-list li").last).to_have_attribute("aria-current", "true")
+    pause(page)
     page.locator("#wave").focus()
     page.keyboard.press("PageDown")
     at, _ = times(page)
@@ -68,8 +69,8 @@ def test_one_failing_take_does_not_lose_the_others_and_cancel_keeps_all_that_was
             route.continue_()
 
     page.route("**/v1/audio/speech", fail_the_second)
-    _send(page, "Two of three.", takes=3)
-    _is_idle(page)
+    with spoken(page):
+        _send(page, "Two of three.", takes=3)
     rows = page.locator("#take-list li")
     expect(rows).to_have_count(3)
     expect(rows.locator(".bad")).to_contain_text("The model failed on this text.")
@@ -79,8 +80,8 @@ def test_one_failing_take_does_not_lose_the_others_and_cancel_keeps_all_that_was
 
     text = SLOWLY * 20  # several chunks: a checked one is sent when it is complete
     _send(page, text, takes=2)
-    wait_for_position(page, 0.1)
-    expect(page.get_by_role("button", name="Listen to take 2")).to_be_enabled()
+    for number in (2, 1):  # the first of the takes before had sound, too, and the second had not
+        expect(page.get_by_role("button", name=f"Listen to take {number}")).to_be_enabled()
     page.get_by_role("button", name="Cancel").click()
     _is_idle(page)
     expect(page.locator("#history-list li", has_text="stopped early")).to_have_count(2)
@@ -89,7 +90,7 @@ def test_one_failing_take_does_not_lose_the_others_and_cancel_keeps_all_that_was
 def test_the_next_texts_wait_in_a_queue_and_the_history_plays_meanwhile(open_page: Open, tone_url: str) -> None:
     page = open_page(tone_url)
     generate(page, "An old one that can be played at any time.")
-    _send(page, SLOWLY * 4)
+    _send(page, SLOWLY * 20)
     _send(page, "The second one.")
     expect(page.locator("#generate")).to_contain_text("Add to queue")
     _send(page, "The third one.")
@@ -115,15 +116,6 @@ def test_the_next_texts_wait_in_a_queue_and_the_history_plays_meanwhile(open_pag
     assert titles[:2] == ["The third one.", "The second one."]
 
 
-def _held(page: Page, waiting: list[Route], number: int) -> Route:
-    """A request that the page makes in its own time, once it has come."""
-    for _ in range(500):
-        if len(waiting) > number:
-            break
-        page.wait_for_timeout(20)
-    return waiting[number]
-
-
 def test_a_queue_stops_when_the_server_is_gone_and_goes_on_when_it_is_told_to(open_page: Open, tone_url: str) -> None:
     page = open_page(tone_url)
     gone = [True]
@@ -139,13 +131,13 @@ def test_a_queue_stops_when_the_server_is_gone_and_goes_on_when_it_is_told_to(op
     _send(page, "The first one.")
     _send(page, "The second one.")
     expect(page.locator("#queue-list li")).to_have_count(1)
-    _held(page, waiting, 0).abort()
+    held(page, waiting, 0).abort()
     expect(page.locator("#error")).to_contain_text("“The first one.”: The server cannot be reached")
     expect(page.locator("#queue-stopped")).to_be_visible()
     expect(page.locator(".queue-title")).to_have_text(["The first one.", "The second one."])  # no text is lost
     page.get_by_role("button", name="Continue").click()
     expect(page.locator("#queue-list li")).to_have_count(1)
-    _held(page, waiting, 1).abort()
+    held(page, waiting, 1).abort()
     expect(page.locator("#queue-list li")).to_have_count(2)
     gone[0] = False
     page.get_by_role("button", name="Continue").click()
@@ -167,7 +159,7 @@ def test_a_text_that_is_back_in_the_queue_starts_when_nothing_else_is_generated(
     _send(page, "The second one.")
     page.get_by_role("button", name="Remove “The second one.” from the queue").click()
     page.locator("#undo").hover()  # it stays for as long as it has the pointer
-    _held(page, waiting, 0).continue_()
+    held(page, waiting, 0).continue_()
     expect(page.locator("#history-list li")).to_have_count(1)
     _is_idle(page)
     page.get_by_role("button", name="Undo", exact=True).click()
@@ -254,6 +246,14 @@ def test_a_full_history_says_what_the_next_takes_replace(open_page: Open, tone_u
 def test_takes_and_the_queue_fit_a_phone_and_axe_finds_nothing(open_page: Open, tone_url: str, axe: Axe) -> None:
     width = 375
     page = open_page(tone_url, viewport={"width": width, "height": 800}, color_scheme="dark", locale="es")
+    sent: list[Route] = []
+
+    def hold_the_third(route: Route) -> None:
+        sent.append(route)
+        if len(sent) != 3:
+            route.continue_()
+
+    page.route("**/v1/audio/speech", hold_the_third)
     _send(page, SLOWLY * 2, takes=3)
     _send(page, "El segundo texto, que es largo, espera en la cola hasta que el primero termina.")
     expect(page.locator("#queue-list li")).to_have_count(1)
@@ -261,6 +261,7 @@ def test_takes_and_the_queue_fit_a_phone_and_axe_finds_nothing(open_page: Open, 
     assert page.evaluate("document.documentElement.scrollWidth") <= width
     page.locator("#queue-list button").click()
     expect(page.locator("#undo")).to_be_visible()
+    held(page, sent, 2).continue_()
     _is_idle(page)
     page.locator("#take-list button").nth(2).click()  # listens to the second; the one after it would keep it
     expect(page.locator("#compare")).to_be_visible()

@@ -11,12 +11,12 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-import httpx2
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
 from chatterbox_worker.audio.decode import decode
-from support.page_steps import SPOKEN_MS, Open, speechlike
+from support import http_calls
+from support.page_steps import Open, speechlike, spoken
 from support.webvtt import read_webvtt
 
 pytestmark = pytest.mark.slow
@@ -91,15 +91,15 @@ def generate(page: Page, press: Press) -> list[dict[str, Any]]:
             sent.append(json.loads(request.post_data))
 
     page.on("request", note)
-    press(page, page.locator("#generate"))
-    expect(page.locator("#takeaway")).to_be_visible(timeout=SPOKEN_MS)
-    expect(page.locator("body")).to_have_attribute("data-stage", "idle", timeout=SPOKEN_MS)
+    with spoken(page):
+        press(page, page.locator("#generate"))
+    expect(page.locator("#takeaway")).to_be_visible()
     page.remove_listener("request", note)
     return sent
 
 
 def download(page: Page, press: Press, button: Locator, kind: str) -> bytes:
-    with page.expect_download(timeout=2 * SPOKEN_MS) as caught:  # three minutes are encoded
+    with page.expect_download() as caught:
         press(page, button)
     assert caught.value.suggested_filename.endswith(kind)
     return Path(caught.value.path()).read_bytes()
@@ -128,7 +128,7 @@ def a_voice_from_a_file(page: Page, press: Press) -> None:
     asked.value.set_files({"name": "Doña Elvira.wav", "mimeType": "audio/wav", "buffer": speechlike()})
     expect(page.locator("#advice .good")).to_be_visible()
     press(page, page.locator("#reference-save"))
-    expect(page.get_by_role("radio", name="Dona-Elvira")).to_be_checked(timeout=SPOKEN_MS)
+    expect(page.get_by_role("radio", name="Dona-Elvira")).to_be_checked()
     paste(page, "Con mi propia voz.")
     [request] = generate(page, press)
     assert request["voice"] == "Dona-Elvira"
@@ -180,9 +180,9 @@ TASKS: list[tuple[Task, int]] = [
 @pytest.fixture(scope="module")
 def url(tone_url: str) -> Iterator[str]:
     """A server with one voice and the model's own."""
-    httpx2.post(f"{tone_url}/voices", data={"voice_id": "marta"}, files={"file": speechlike()}).raise_for_status()
+    http_calls.post(f"{tone_url}/voices", data={"voice_id": "marta"}, files={"file": speechlike()}).raise_for_status()
     yield tone_url
-    httpx2.delete(f"{tone_url}/voices/marta").raise_for_status()
+    http_calls.delete(f"{tone_url}/voices/marta").raise_for_status()
 
 
 @pytest.mark.parametrize("press", [click, press_keys])
@@ -195,5 +195,5 @@ def test_a_task_takes_so_many_clicks_and_can_be_done_without_a_mouse(
     try:
         task(page, press)
     finally:
-        httpx2.delete(f"{url}/voices/Dona-Elvira")
+        http_calls.delete(f"{url}/voices/Dona-Elvira")
     assert page.evaluate("window.presses") == (clicks if press is click else 0)

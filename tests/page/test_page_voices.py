@@ -7,10 +7,10 @@ import re
 from pathlib import Path
 from typing import Any
 
-import httpx2
 import pytest
 from playwright.sync_api import Page, expect
 
+from support import http_calls
 from support.page_steps import GENERATE, Open, choose_file, generate, speechlike, write
 
 pytestmark = pytest.mark.slow
@@ -62,7 +62,7 @@ def test_a_recording_is_used_once_and_restored_from_history(open_page: Open, ton
     page.get_by_role("button", name=re.compile("^Use the text and settings of")).click()
     expect(page.get_by_role("radio", name="This recording")).to_be_checked()
     assert _sent_body(page)["reference_audio"] == body["reference_audio"]
-    assert httpx2.get(f"{tone_url}/voices").json() == ["default"]
+    assert http_calls.get(f"{tone_url}/voices").json() == ["default"]
 
 
 def test_a_recording_that_was_deleted_is_reported_and_the_page_goes_on(
@@ -90,18 +90,19 @@ def test_a_voice_is_recorded_in_the_browser(open_page: Open, tone_url: str, scre
         "() => Number(document.getElementById('meter-fill').style.getPropertyValue('--level')) > 0.2"
     )
     page.screenshot(path=screenshots / "recording.png")
-    expect(page.locator("#reference .record-time")).to_contain_text("0:02")
+    expect(page.locator("#reference .record-time")).to_have_text(re.compile("^0:0[2-9]|^0:[1-9]"))
     page.get_by_role("button", name="Stop").click()
     expect(page.locator("#reference-facts")).to_contain_text(re.compile(r"[\d.]+ s"))  # once it is decoded
     facts = page.locator("#reference-facts").inner_text()
-    assert 2 <= float(re.findall(r"([\d.]+) s", facts)[0]) < 8
+    recorded_s = float(re.findall(r"([\d.]+) s", facts)[0])
+    assert 2 <= recorded_s <= 60
     page.screenshot(path=screenshots / "recorded.png")
     page.get_by_label("Name of the voice").fill("recorded")
     page.get_by_role("button", name="Save voice").click()
     expect(page.get_by_role("radio", name="recorded")).to_be_checked()
-    saved = httpx2.get(f"{tone_url}/voices/recorded").json()
-    assert 2 <= saved["duration_s"] < 8
-    httpx2.delete(f"{tone_url}/voices/recorded").raise_for_status()
+    saved = http_calls.get(f"{tone_url}/voices/recorded").json()
+    assert saved["duration_s"] == pytest.approx(recorded_s, abs=0.1)
+    http_calls.delete(f"{tone_url}/voices/recorded").raise_for_status()
 
 
 def test_a_file_that_is_not_audio_is_refused_in_plain_words(open_page: Open, tone_url: str) -> None:
@@ -120,7 +121,7 @@ def test_a_model_with_one_voice_says_so_and_offers_no_other(open_page: Open, pre
     page.get_by_role("button", name="Save voice").click()
     expect(page.get_by_role("radio", name="guest")).to_be_disabled()
     expect(page.locator("#voice-refusal")).to_contain_text("This model speaks with its own voice only.")
-    httpx2.delete(f"{preview_url}/voices/guest").raise_for_status()
+    http_calls.delete(f"{preview_url}/voices/guest").raise_for_status()
 
 
 _SYNTHETIC = """async ([kind, seconds, min_s]) => {
@@ -157,13 +158,13 @@ def test_advice_is_computed_from_the_samples(open_page: Open, tone_url: str) -> 
 
 
 def test_a_turn_whose_voice_is_gone_says_so_and_is_not_spoken_with_another(open_page: Open, tone_url: str) -> None:
-    httpx2.post(f"{tone_url}/voices", files={"file": ("a.wav", speechlike())}, data={"voice_id": "leaving"})
+    http_calls.post(f"{tone_url}/voices", files={"file": ("a.wav", speechlike())}, data={"voice_id": "leaving"})
     page = open_page(tone_url)
     page.get_by_role("radio", name="Dialogue").check()
     page.get_by_label("Text of turn 1").fill("Here I am.")
     page.get_by_label("Text of turn 2").fill("So am I.")
     page.get_by_label("Voice of turn 2").select_option("leaving")
-    httpx2.delete(f"{tone_url}/voices/leaving")
+    http_calls.delete(f"{tone_url}/voices/leaving")
     page.reload()
     page.wait_for_selector("body[data-loaded]")
     second = page.get_by_label("Voice of turn 2")
@@ -175,11 +176,11 @@ def test_a_turn_whose_voice_is_gone_says_so_and_is_not_spoken_with_another(open_
     second.select_option("default")
     generate(page)
 
-    httpx2.post(f"{tone_url}/voices", files={"file": ("a.wav", speechlike())}, data={"voice_id": "coming"})
+    http_calls.post(f"{tone_url}/voices", files={"file": ("a.wav", speechlike())}, data={"voice_id": "coming"})
     page.reload()
     page.wait_for_selector("body[data-loaded]")
     expect(page.get_by_label("Voice of turn 1").locator("option[value=coming]")).to_have_count(1)
-    httpx2.delete(f"{tone_url}/voices/coming")
+    http_calls.delete(f"{tone_url}/voices/coming")
 
 
 def test_the_models_own_voice_speaks_while_the_servers_disk_does_not_answer(open_page: Open, tone_url: str) -> None:

@@ -90,7 +90,7 @@ def conversion(page: Page) -> None:
     recording = {"name": "interview.wav", "mimeType": "audio/wav", "buffer": speechlike(3.0)}
     page.locator("#convert-file").set_input_files(recording)  # type: ignore[arg-type]
     page.locator("#convert-do").click()
-    expect(page.locator("#convert-result")).to_be_visible(timeout=20_000)
+    expect(page.locator("#convert-result")).to_be_visible()
 
 
 def fine_tuning(page: Page) -> None:
@@ -105,7 +105,7 @@ def fine_tuning(page: Page) -> None:
 def history(page: Page) -> None:
     for text in ("Good evening. Tonight: the old lighthouse at the harbour shines again.", STORY):
         generate(page, text)
-    write(page, SLOWLY)
+    write(page, SLOWLY * 4)
     page.locator("#generate").click()
     wait_for_position(page, 0.3)
     page.locator("#cancel").click()
@@ -134,7 +134,7 @@ def wrong_key(page: Page) -> None:
 
 
 def queue(page: Page) -> None:
-    for text in (SLOWLY * 2, "The second text waits here.", f"The third one is longer. {STORY}"):
+    for text in (SLOWLY * 6, "The second text waits here.", f"The third one is longer. {STORY}"):
         write(page, text)
         page.locator("#generate").click()
     expect(page.locator("#queue-list li")).to_have_count(2)

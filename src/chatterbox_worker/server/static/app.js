@@ -34,6 +34,7 @@ const THEME_ICONS = { system: "auto", light: "sun", dark: "moon" };
 const FIELDS = { language: "language", text: "text", turns: "turn-0-text", voice: "voices", voice_id: "voices", reference_audio: "voices", reference_transcript: "voices", seed: "seed", chunk_size: "chunk-size", model: "model", loudness_lufs: "loudness" };
 
 let loaded = false;
+let loading = null; // the latest `load`
 let lastError = null;
 let shownModel = null;
 let limit = null;
@@ -92,11 +93,12 @@ function changed() {
   scriptOffer.update();
 }
 
-/** The checks that the page can do itself before it sends a request. */
-function check() {
+/** The checks that the page can do itself before it sends a request, once it knows the server's models. */
+async function check() {
   show(null);
+  const failed = loaded ? null : await loading;
   if (!loaded) {
-    show(new api.ApiError("offline"));
+    show(failed);
     return false;
   }
   const now = order();
@@ -189,7 +191,8 @@ function speakExample(text) {
 
 /** One word as a speech of its own, in the voice that is chosen. */
 async function speakWord(word, spoken) {
-  if (!loaded) throw new api.ApiError("offline");
+  const failed = loaded ? null : await loading;
+  if (!loaded) throw failed;
   const alone = { ...order(), mode: "text", text: word, format: "plain", voice: voices.chosen, pronunciations: { [word]: spoken } };
   const reference = alone.voice === ONCE ? await base64(voices.reference) : null;
   return api.speak({ ...requests(alone, reference)[0].fields, response_format: "wav" });
@@ -284,7 +287,12 @@ function askKey(isWrong) {
   if (!$("key-dialog").open) $("key-dialog").showModal();
 }
 
-async function load() {
+function load() {
+  loading = loadLists();
+}
+
+/** Resolves to the error if the server did not answer with its models and voices, and else to null. */
+async function loadLists() {
   try {
     const listed = await api.models();
     const failed = await voices.load().then(() => null, (error) => error);
@@ -297,8 +305,10 @@ async function load() {
     share.openLink();
     if (["offline", "invalid_api_key"].includes(lastError?.code)) show(null);
     if (failed) show(failed);
+    return null;
   } catch (error) {
     show(error);
+    return error;
   }
 }
 

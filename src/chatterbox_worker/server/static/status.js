@@ -10,6 +10,7 @@ const STATES = ["ok", "starting", "asleep", "waking", "failed", "offline"];
 
 export class Status {
   #timer = 0;
+  #polling = null; // the latest `poll`
   state = "connecting";
   reason = "";
 
@@ -24,8 +25,10 @@ export class Status {
 
   async poll() {
     clearTimeout(this.#timer);
+    const polling = (this.#polling = {});
     const before = this.state;
     const answer = await health();
+    if (this.#polling !== polling) return; // an older answer than that of a request which was sent meanwhile
     this.state = STATES.includes(answer.status) ? answer.status : "offline";
     this.reason = answer.reason ?? "";
     this.#show();

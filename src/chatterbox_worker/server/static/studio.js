@@ -30,7 +30,7 @@ export class Studio {
   #latest = 0; // when the server sent something, on performance.now's clock
   #timer = 0;
 
-  /** `onWords(order, words)` is called for words of what is in the player, while it is generated; `onUpcoming` is called when `upcoming` has changed. */
+  /** `check` resolves to whether the form can be generated. `onWords(order, words)` is called for words of what is in the player, while it is generated; `onUpcoming` is called when `upcoming` has changed. */
   constructor({ player, result, historyList, voices, order, check, onWords, onError, onUpcoming }) {
     Object.assign(this, { player, result, historyList, voices, order, check, onWords, onError, onUpcoming });
     this.takeList = new TakeList({ onPlay: (source) => this.open(source), onKeep: (item) => this.#keepBest(item) });
@@ -63,7 +63,11 @@ export class Studio {
 
   /** Generates the text in the form, or adds it to the queue. */
   async start() {
-    if (!this.check()) return;
+    const shown = $("generate").classList;
+    if (shown.contains("busy")) return; // the page is still loading: the first click counts
+    shown.add("busy");
+    const isRight = await this.check().finally(() => shown.remove("busy"));
+    if (!isRight) return;
     const order = this.order();
     const reference = usesOnce(order) ? this.voices.reference : null;
     this.generate(order, reference, Number(document.querySelector("[name=takes]:checked").value));
