@@ -23,7 +23,6 @@ _OFFLINE = dict.fromkeys(("http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROX
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(320)
 def test_speaking_and_cloning_import_none_of_the_heavy_packages(tmp_path: Path) -> None:
     for model in ("multilingual", "english", "turbo", "nano"):
         linked(model, tmp_path)
@@ -58,6 +57,6 @@ print(sys.modules["paramiko"].SSHClient.__name__, sys.modules["tomlkit"].dumps({
 def test_the_sdk_loads_its_command_lines_packages_only_when_they_are_used() -> None:
     done = subprocess.run(
         [sys.executable, "-c", _START], cwd=ROOT, env=environment() | {"PYTHONPATH": str(ROOT / "src")},
-        capture_output=True, text=True, timeout=60, check=False,
+        capture_output=True, text=True, timeout=300, check=False,
     )  # fmt: skip
     assert (done.stdout.strip(), done.stderr) == ("SSHClient a = 1", "")

@@ -44,7 +44,7 @@ def settle() -> None:
     """Wait for sweeps in the background."""
     for thread in threading.enumerate():
         if thread.name == "sweep":
-            thread.join(5)
+            thread.join(60)
 
 
 def put_and_get(cache: AudioCache, key: str = "k") -> CacheEntry | None:
@@ -190,7 +190,7 @@ def held_writes(monkeypatch: pytest.MonkeyPatch) -> Iterator[threading.Event]:
     go_on, write = threading.Event(), Path.write_bytes
 
     def wait_and_write(path: Path, data: bytes) -> int:
-        assert go_on.wait(10)
+        assert go_on.wait(60)
         return write(path, data)
 
     monkeypatch.setattr(Path, "write_bytes", wait_and_write)
@@ -312,7 +312,7 @@ def test_one_of_many_makes_it_and_the_others_are_given_it(tmp_path: Path) -> Non
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(5)
+        thread.join(60)
 
     assert len(made) == 1
     assert got == [ENTRY.audio] * 7
@@ -330,7 +330,7 @@ def test_when_the_maker_fails_the_next_in_line_makes_it(tmp_path: Path) -> None:
             raise RuntimeError
 
     def make() -> None:
-        inside.wait(5)
+        inside.wait(60)
         with cache.single_flight("k") as maker:
             outcomes.append("given" if isinstance(maker, CacheEntry) else "making")
 
@@ -338,7 +338,7 @@ def test_when_the_maker_fails_the_next_in_line_makes_it(tmp_path: Path) -> None:
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(5)
+        thread.join(60)
 
     assert outcomes == ["making"]
 

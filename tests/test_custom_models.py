@@ -143,10 +143,10 @@ async def test_over_http_four_makes_speak_and_are_listed(tmp_path: Path) -> None
 @pytest.mark.slow
 def test_a_worker_speaks_with_one_and_stores_what_it_said(tmp_path: Path) -> None:
     env = _settings(tmp_path, "single", HF_HUB_OFFLINE="1", OMP_NUM_THREADS="1")
-    with LocalQueue(command=[sys.executable, "handler.py"], cwd=ROOT, env=env, start_timeout_s=150) as queue:
+    with LocalQueue(command=[sys.executable, "handler.py"], cwd=ROOT, env=env) as queue:
 
         def run(**fields: Any) -> dict[str, Any]:
-            output: dict[str, Any] = queue.run(fields, sync=True, timeout_s=120)["output"]
+            output: dict[str, Any] = queue.run(fields, sync=True, timeout_s=300)["output"]
             return output
 
         info = run(action="info")

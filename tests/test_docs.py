@@ -249,7 +249,7 @@ def test_every_block_marked_run_runs(queue: LocalQueue, tmp_path: Path, language
     }  # fmt: skip
     program = "bash" if language == "bash" else sys.executable
     command = [program, "-c", PREAMBLES[language] + code]
-    run = subprocess.run(command, cwd=tmp_path, env=env, capture_output=True, text=True, timeout=100, check=False)
+    run = subprocess.run(command, cwd=tmp_path, env=env, capture_output=True, text=True, timeout=300, check=False)
     assert run.returncode == 0, run.stderr
     for sound in tmp_path.glob("*.mp3"):
         assert sound.stat().st_size > 1000, sound.name

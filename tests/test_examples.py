@@ -57,7 +57,7 @@ def _load(name: str) -> ModuleType:
 
 def _run(*command: str | Path, cwd: Path) -> subprocess.CompletedProcess[str]:
     env = config.environment() | {"PYTHONPATH": str(ROOT / "src")}
-    return subprocess.run(command, cwd=cwd, env=env, capture_output=True, text=True, timeout=100, check=False)
+    return subprocess.run(command, cwd=cwd, env=env, capture_output=True, text=True, timeout=300, check=False)
 
 
 def _program_for(script: str) -> str:
@@ -173,7 +173,7 @@ def test_the_streamlit_page_speaks(endpoint: None) -> None:
         warnings.simplefilter("ignore")
         from streamlit.testing.v1 import AppTest
 
-        page = AppTest.from_file(str(EXAMPLES / "streamlit_app.py"), default_timeout=60).run()
+        page = AppTest.from_file(str(EXAMPLES / "streamlit_app.py"), default_timeout=300).run()
         assert not page.exception
         page.button[0].click().run()
         assert not page.exception

@@ -47,7 +47,7 @@ def _packages(folder: Path, *extras: str) -> str:
 
 def _run(path: str, *arguments: str) -> subprocess.CompletedProcess[str]:
     command, env = [sys.executable, "-S", *arguments], {"PYTHONPATH": path}
-    return subprocess.run(command, env=env, capture_output=True, text=True, timeout=60, check=False)
+    return subprocess.run(command, env=env, capture_output=True, text=True, timeout=300, check=False)
 
 
 class _Refuses(BaseHTTPRequestHandler):

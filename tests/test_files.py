@@ -201,11 +201,11 @@ def test_a_lock_is_waited_for_until_its_time_is_up(tmp_path: Path) -> None:
     def hold() -> None:
         with lock_folder(tmp_path):
             held.set()
-            free.wait(10)
+            free.wait(60)
 
     holder = threading.Thread(target=hold)
     holder.start()
-    held.wait(10)
+    held.wait(60)
     threading.Timer(0.1, free.set).start()
     with lock_folder(tmp_path, wait_s=10.0):
         assert free.is_set()

@@ -11,7 +11,7 @@ from torch._subclasses.fake_tensor import FakeTensorMode
 from bench import launches
 from tools.fake_gpu import CUDA
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]  # fake tensors import torch._dynamo and sympy
+pytestmark = pytest.mark.slow
 
 LIMITS = {
     "multilingual": {

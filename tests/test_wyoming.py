@@ -69,7 +69,7 @@ async def _ask(client: AsyncTcpClient, *sent: Eventable, until: type[Eventable] 
         await client.write_event(eventable.event())
     received: list[Event] = []
     while not received or not (until.is_type(received[-1].type) or Error.is_type(received[-1].type)):
-        event = await asyncio.wait_for(client.read_event(), 10)
+        event = await asyncio.wait_for(client.read_event(), 60)
         assert event is not None
         received.append(event)
     return received
@@ -178,7 +178,7 @@ async def test_bytes_that_are_no_event_end_their_connection_only(
             reader, writer = await asyncio.open_connection("127.0.0.1", client.port)
             writer.write(sent)
             writer.write_eof()
-            assert await asyncio.wait_for(reader.read(), 10) == b""
+            assert await asyncio.wait_for(reader.read(), 60) == b""
             writer.close()
         _, writer = await asyncio.open_connection("127.0.0.1", client.port)
         writer.write(half)
@@ -199,7 +199,7 @@ async def test_an_event_that_announces_gigabytes_is_not_waited_for(
     async with _connect(settings, synthesizer) as client:
         reader, writer = await asyncio.open_connection("127.0.0.1", client.port)
         writer.write(b'{"type": "synthesize", "%s": 1000000000}\n' % size.encode())
-        assert await asyncio.wait_for(reader.read(), 10) == b""
+        assert await asyncio.wait_for(reader.read(), 60) == b""
         writer.close()
 
 

@@ -235,13 +235,13 @@ def test_a_small_file_cannot_fill_the_memory() -> None:
     bomb = _encode_with_libsndfile("FLAC", "PCM_16", np.zeros((20 * 60 * 48_000,), np.int16), 48_000)  # 20 minutes
     assert len(bomb) < 1_000_000
     tracemalloc.start()
-    started = time.monotonic()
+    started = time.process_time()
     with pytest.raises(InvalidRequest, match="longer than 30 s"):
         decode(bomb, field="audio", max_s=30)
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert peak < 60_000_000  # 30 s at 48 kHz are 6 MB, 20 minutes 230
-    assert time.monotonic() - started < 3
+    assert time.process_time() - started < 3
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="/proc is Linux")

@@ -20,7 +20,7 @@ from chatterbox_worker.localqueue import LocalQueue
 from support.paths import ROOT
 from support.preview_queue import preview_queue
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(240)]
+pytestmark = pytest.mark.slow
 
 TEXTS = 200
 

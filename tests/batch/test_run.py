@@ -80,7 +80,7 @@ def run_rows(
     rows: list[BatchRow], manifest: Manifest, synthesizer: Any, *, in_flight: int = 4, attempts: int = 3
 ) -> RunTotals:
     running = run(rows, manifest, synthesizer, in_flight=in_flight, attempts=attempts, on_row=lambda row, failure: None)
-    return asyncio.run(asyncio.wait_for(running, 10))
+    return asyncio.run(asyncio.wait_for(running, 60))
 
 
 def test_every_row_is_synthesized_once_within_the_limit_of_rows_in_flight(manifest: Manifest, tmp_path: Path) -> None:

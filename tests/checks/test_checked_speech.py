@@ -185,7 +185,7 @@ def test_further_attempts_run_while_later_chunks_are_read(bench: Bench) -> None:
             take = super().submit(utterance)
             count = len(self.takes)
             if count == 5:
-                take.wait = lambda: go_on.wait(20)
+                take.wait = lambda: go_on.wait(60)
             if count == 8:
                 go_on.set()
             return take

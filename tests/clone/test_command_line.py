@@ -235,7 +235,7 @@ def _run(*command: str, cwd: Path, **env: str) -> subprocess.CompletedProcess[st
     paths = os.pathsep.join((str(ROOT / "src"), kept.get("PYTHONPATH", "")))
     return subprocess.run(
         [sys.executable, *command], cwd=cwd, env=kept | {"PYTHONPATH": paths, "OMP_NUM_THREADS": "1"} | env,
-        capture_output=True, text=True, timeout=110, check=False,
+        capture_output=True, text=True, timeout=300, check=False,
     )  # fmt: skip
 
 

@@ -22,7 +22,7 @@ from support.paths import ROOT
 from support.recorded import TINY, TINY_PATHS, clone_ann
 from support.serving import server_process
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
+pytestmark = pytest.mark.slow
 REQUEST: dict[str, Any] = {"text": "Hello.", "seed": 3, "cache": False}
 """The second process reads the pack that the first has written; with this seed that changed a pitch."""
 
@@ -35,7 +35,7 @@ def settings(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
 @pytest.fixture(scope="module")
 def queue(settings: dict[str, str]) -> Iterator[LocalQueue]:
     command = [sys.executable, str(TINY), "queue"]
-    with LocalQueue(command=command, cwd=ROOT, env=settings, start_timeout_s=150) as running:
+    with LocalQueue(command=command, cwd=ROOT, env=settings) as running:
         yield running
 
 
@@ -51,8 +51,8 @@ def http(
 
 def test_the_queue_lists_uses_and_exports_it(queue: LocalQueue, settings: dict[str, str]) -> None:
     listed = queue.run({"action": "voices.list"}, sync=True)["output"]["voices"]
-    spoken = queue.run(REQUEST | {"voice": "ann"}, sync=True, timeout_s=120)["output"]
-    default = queue.run(REQUEST, sync=True, timeout_s=120)["output"]
+    spoken = queue.run(REQUEST | {"voice": "ann"}, sync=True, timeout_s=300)["output"]
+    default = queue.run(REQUEST, sync=True, timeout_s=300)["output"]
     out = queue.run({"action": "voices.export", "voice": "ann"}, sync=True)["output"]
 
     assert [voice["id"] for voice in listed] == ["ann"]
@@ -66,7 +66,7 @@ def test_the_queue_lists_uses_and_exports_it(queue: LocalQueue, settings: dict[s
 def test_http_lists_it_and_returns_the_same_samples(
     queue: LocalQueue, http: httpx.Client, settings: dict[str, str]
 ) -> None:
-    over_queue = queue.run(REQUEST | {"voice": "ann"}, sync=True, timeout_s=120)["output"]
+    over_queue = queue.run(REQUEST | {"voice": "ann"}, sync=True, timeout_s=300)["output"]
     listed = http.get("/voices").json()
     about = http.get("/voices/ann").json()
     spoken = http.post(
@@ -100,7 +100,7 @@ def test_a_batch_returns_the_same_bytes_from_the_queue_and_the_server(
     files = sorted((tmp_path / "queue").glob("*.wav"))
     assert len(files) == len(texts)
     for text, file in zip(texts, files, strict=True):
-        alone = queue.run(REQUEST | {"text": text, "voice": "ann"}, sync=True, timeout_s=120)["output"]
+        alone = queue.run(REQUEST | {"text": text, "voice": "ann"}, sync=True, timeout_s=300)["output"]
         assert file.read_bytes() == (tmp_path / "server" / file.name).read_bytes()
         assert file.read_bytes() == base64.b64decode(alone["audio_base64"])
 

@@ -141,7 +141,6 @@ def _recording(name: str, audio: Audio) -> SourceRecording:
     return SourceRecording(name, "", 16_000, audio, np.zeros(0), measure_levels(filtered), None, find_notes(filtered))
 
 
-@pytest.mark.timeout(300)
 def test_music_behind_readers_is_named_and_hum_and_other_people_are_not_music() -> None:
     people = read_people(real("speech"))
     for name in ("1688", "3331"):

@@ -214,7 +214,6 @@ def hub_queue(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalQueue]:
         cwd=ROOT,
         env=_with_our_python(env),
         hub=True,
-        start_timeout_s=150,
     ) as queue:
         yield queue
 

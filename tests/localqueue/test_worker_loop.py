@@ -28,7 +28,7 @@ def _queue(worker: str, **options: Any) -> LocalQueue:
     return LocalQueue(command=[sys.executable, f"{worker}.py"], cwd=WORKERS, grace_s=3.0, **options)
 
 
-def _eventually(predicate: Callable[[], bool], timeout_s: float = 15.0) -> bool:
+def _eventually(predicate: Callable[[], bool], timeout_s: float = 60.0) -> bool:
     deadline = time.monotonic() + timeout_s
     while not predicate() and time.monotonic() < deadline:
         time.sleep(0.05)
@@ -65,7 +65,7 @@ def _python(queue: LocalQueue, code: str) -> Any:
     run = subprocess.run(
         [sys.executable, "-c", head + code],
         env={"RUNPOD_ENDPOINT_BASE_URL": queue.url, "PATH": os.defpath, "HOME": str(WORKERS)},
-        capture_output=True, text=True, timeout=60, check=False,
+        capture_output=True, text=True, timeout=300, check=False,
     )  # fmt: skip
     assert run.returncode == 0, run.stderr
     return json.loads(run.stdout.splitlines()[-1])
@@ -100,20 +100,17 @@ def test_progress_shows_before_the_result(queue: LocalQueue) -> None:
     assert queue.jobs[job_id].done_posts == 1
 
 
-@pytest.mark.slow
 def test_jobs_overlap_up_to_the_handlers_concurrency(queue: LocalQueue) -> None:
-    started_s = time.monotonic()
-    ids = [queue.submit({"do": "slow", "seconds": 1.0}) for _ in range(3)]
+    ids = [queue.submit({"do": "meet", "count": 3}) for _ in range(3)]  # each waits for the others
     assert {queue.wait(job_id)["status"] for job_id in ids} == {"COMPLETED"}
-    assert time.monotonic() - started_s < 2.5
 
 
 def test_a_cancelled_job_is_stopped_inside_the_worker(queue: LocalQueue) -> None:
-    job_id = queue.submit({"do": "slow", "seconds": 60})
-    assert _eventually(lambda: queue.jobs[job_id].state is JobState.IN_PROGRESS)
-    time.sleep(0.3)  # the SDK takes a job up to 0.1 s before it runs it
+    job_id = queue.submit({"do": "slow", "seconds": 600})
+    # the SDK takes a job before it runs it
+    assert _eventually(lambda: job_id in queue.run({"do": "echo"})["output"]["begun"])
     headers = {"Authorization": f"Bearer {queue.api_key}"}
-    reply = httpx.post(f"{queue.endpoint_url}/cancel/{job_id}", headers=headers, timeout=5)
+    reply = httpx.post(f"{queue.endpoint_url}/cancel/{job_id}", headers=headers, timeout=60)
     assert reply.json() == {"id": job_id, "status": "CANCELLED"}
     assert _eventually(lambda: _was_stopped(queue, job_id))
     assert queue.jobs[job_id].done_posts == 0
@@ -124,14 +121,14 @@ def _was_stopped(queue: LocalQueue, job_id: str) -> bool:
 
 
 def test_a_job_over_its_execution_timeout_is_stopped_inside_the_worker(queue: LocalQueue) -> None:
-    job_id = queue.submit({"do": "slow", "seconds": 60}, policy={"executionTimeout": 600})
+    job_id = queue.submit({"do": "slow", "seconds": 600}, policy={"executionTimeout": 600})
     answer = queue.wait(job_id)
     assert (answer["status"], answer["error"]) == ("TIMED_OUT", EXECUTION_TIMED_OUT)
     assert _eventually(lambda: _was_stopped(queue, job_id))
 
 
 def test_a_job_over_its_ttl_is_gone_and_stopped(queue: LocalQueue) -> None:
-    job_id = queue.submit({"do": "slow", "seconds": 60}, policy={"ttl": 600})
+    job_id = queue.submit({"do": "slow", "seconds": 600}, policy={"ttl": 600})
     assert _eventually(lambda: job_id not in queue.jobs)
     with pytest.raises(JobNotFoundError):
         queue.wait(job_id)
@@ -178,11 +175,11 @@ def test_the_official_client_works_with_the_queue_unchanged(queue: LocalQueue) -
     seen = _python(
         queue,
         """
-output = endpoint.run_sync({"text": "hi"}, timeout=30)
+output = endpoint.run_sync({"text": "hi"}, timeout=120)
 job = endpoint.run({"text": "ho"})
-slow = endpoint.run({"do": "slow", "seconds": 60})
+slow = endpoint.run({"do": "slow", "seconds": 600})
 failed = endpoint.run_sync({"do": "error"})
-print(json.dumps([output["echo"], job.output(timeout=20)["echo"], slow.cancel()["status"], failed,
+print(json.dumps([output["echo"], job.output(timeout=120)["echo"], slow.cancel()["status"], failed,
                   endpoint.health()["workers"]["ready"], endpoint.purge_queue()["status"]]))
 """,
     )
@@ -218,7 +215,7 @@ def test_an_error_half_way_fails_the_job_and_preserves_the_chunks(streaming: Loc
 def test_an_openai_stream_is_relayed_as_the_worker_wrote_it(streaming: LocalQueue) -> None:
     reply = httpx.post(
         f"{streaming.endpoint_url}/openai/v1/chat/completions",
-        json={"stream": True}, headers={"Authorization": f"Bearer {streaming.api_key}"}, timeout=20,
+        json={"stream": True}, headers={"Authorization": f"Bearer {streaming.api_key}"}, timeout=60,
     )  # fmt: skip
     assert reply.headers["Content-Type"] == "text/event-stream"
     assert reply.text == 'data: {"n": 1}\n\ndata: [DONE]\n\n'

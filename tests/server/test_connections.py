@@ -11,14 +11,15 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from http.client import HTTPResponse
 from typing import Any
 from urllib.parse import urlsplit
 
-import httpx2
 import pytest
 from websockets.asyncio.client import connect
 
 from chatterbox_worker.server import connection, limits
+from support import http_calls
 from support.serving import HeldEngine, wait_for
 
 SPEECH = {"input": "Hello there.", "response_format": "pcm"}
@@ -45,7 +46,7 @@ def _open(url: str, *, receive_bytes: int = 0) -> Iterator[socket.socket]:
     with socket.socket() as client:
         if receive_bytes:
             client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_bytes)
-        client.settimeout(20)
+        client.settimeout(120)
         client.connect((parts.hostname, parts.port))
         yield client
 
@@ -91,7 +92,7 @@ def _is_closed(client: socket.socket) -> bool:
 
 
 def _inside(url: str) -> int:
-    inside: int = httpx2.get(f"{url}/health").json()["requests"]["inside"]
+    inside: int = http_calls.get(f"{url}/health").json()["requests"]["inside"]
     return inside
 
 
@@ -109,7 +110,10 @@ def test_a_connection_that_offered_another_protocol_is_used_again(live_url: str)
     with _open(live_url) as client:
         for _ in range(2):
             client.sendall(_request(live_url, {"input": ""}, _JAVA))
-            assert client.recv(1_000_000).startswith(b"HTTP/1.1 400")
+            answer = HTTPResponse(client)
+            answer.begin()
+            assert answer.status == 400
+            assert answer.read()
 
 
 def test_a_client_that_offered_another_protocol_and_hangs_up_is_noticed(live_url: str, engine: HeldEngine) -> None:
@@ -166,7 +170,7 @@ def test_a_client_that_hangs_up_in_its_body_is_no_failure_of_the_server(
         client.sendall(head.encode())
         client.shutdown(socket.SHUT_RDWR)
     counted = f'method="POST",route="{path}",status="499"'
-    wait_for(lambda: counted in httpx2.get(f"{live_url}/metrics").text)
+    wait_for(lambda: counted in http_calls.get(f"{live_url}/metrics").text)
 
     assert not [record for record in caplog.records if record.levelname == "ERROR"]
 
@@ -226,7 +230,7 @@ def test_a_stream_that_is_not_read_waits_without_a_place(live_url: str, engine: 
         wait_for(lambda: bool(engine.takes))
         wait_for(lambda: _inside(live_url) == 0)
         generated_s = sum(len(take.utterance.text) for take in engine.takes) * 0.01
-        other = httpx2.post(f"{live_url}/v1/audio/speech", json=SPEECH)
+        other = http_calls.post(f"{live_url}/v1/audio/speech", json=SPEECH)
         rest = _read_all(client)
 
     assert generated_s < 350  # the buffers of the sockets, and a minute more
@@ -241,11 +245,20 @@ def test_a_client_that_takes_nothing_is_disconnected(
     live_url: str, engine: HeldEngine, monkeypatch: pytest.MonkeyPatch, body: dict[str, Any]
 ) -> None:
     monkeypatch.setattr(connection, "STALLED_S", 0.2)
+    is_dropped = threading.Event()
+    check = connection._DropsStalled._check
+
+    def watched(server: connection._DropsStalled, before_bytes: int) -> None:
+        check(server, before_bytes)
+        if server.transport.is_closing():
+            is_dropped.set()
+
+    monkeypatch.setattr(connection._DropsStalled, "_check", watched)
     with _open(live_url, receive_bytes=4096) as client:
         client.sendall(_request(live_url, {"input": LONG, "response_format": "wav", **body}))
         wait_for(lambda: bool(engine.takes))
-        wait_for(lambda: _inside(live_url) == 0, 20)
-        time.sleep(5 * connection.STALLED_S)
+        wait_for(lambda: _inside(live_url) == 0)
+        assert is_dropped.wait(60)
         received = _read_what_is_there(client)
 
     assert received < 20_000_000  # what the sockets' buffers hold
@@ -288,9 +301,9 @@ def test_a_flood_of_tiny_frames_leaves_the_server_to_others(live_url: str, kind:
         flood.start()
         took_s = []
         for _ in range(5):
-            started_s = time.monotonic()
-            httpx2.get(f"{live_url}/health")
-            took_s.append(time.monotonic() - started_s)
+            started_s = time.process_time()  # of the server, too: what it does before it answers
+            http_calls.get(f"{live_url}/health")
+            took_s.append(time.process_time() - started_s)
         client.shutdown(socket.SHUT_RDWR)
         flood.join()
 
@@ -317,8 +330,8 @@ async def test_web_sockets_that_are_not_read_hold_no_places(live_url: str, engin
         await ws.send(json.dumps({"type": "start"}))
         await ws.send(json.dumps({"type": "text", "text": LONG[:4000]}))
     await asyncio.to_thread(wait_for, lambda: len(engine.takes) >= 9)
-    await asyncio.to_thread(wait_for, lambda: _inside(live_url) == 0, 20)
-    answer = await asyncio.to_thread(httpx2.post, f"{live_url}/v1/audio/speech", json=SPEECH)
+    await asyncio.to_thread(wait_for, lambda: _inside(live_url) == 0)
+    answer = await asyncio.to_thread(http_calls.post, f"{live_url}/v1/audio/speech", json=SPEECH)
     for ws in open_sockets:
         ws.transport.abort()
 

@@ -63,7 +63,7 @@ async def test_while_it_starts_health_answers_and_requests_wait(settings: Settin
     loaded = threading.Event()
 
     def build(_: Settings) -> Synthesizer:
-        assert loaded.wait(10)
+        assert loaded.wait(60)
         return synthesizer
 
     async with _server(settings, build) as http:

@@ -22,6 +22,7 @@ from hypothesis import HealthCheck, given, settings
 from chatterbox_worker import asr
 from chatterbox_worker.config import Settings, environment
 from chatterbox_worker.server.app import create_app
+from support import http_calls
 from support.paths import ROOT
 from support.serving import free_port, on_a_socket, wait_for
 
@@ -44,7 +45,7 @@ asyncio.run(main())
 # Requests /health of both servers 50 times a second until it gets input; prints the seconds that each answer took.
 _WATCH = """
 import http.client, select, sys, time
-both = [http.client.HTTPConnection("127.0.0.1", port, timeout=10) for port in sys.argv[1:]]
+both = [http.client.HTTPConnection("127.0.0.1", port, timeout=120) for port in sys.argv[1:]]
 while not select.select([sys.stdin], [], [], 0.02)[0]:
     for connection in both:
         started = time.perf_counter()
@@ -66,9 +67,9 @@ def server(tmp_path: Path) -> Iterator[tuple[str, int]]:
     process = subprocess.Popen(command, env=env, stderr=subprocess.DEVNULL)
     url = f"http://127.0.0.1:{port}"
     try:
-        for _ in range(600):
+        for _ in range(6000):
             try:
-                if httpx2.get(f"{url}/ping").status_code == 200:
+                if http_calls.get(f"{url}/ping").status_code == 200:
                     break
             except httpx2.ConnectError:
                 pass
@@ -76,7 +77,7 @@ def server(tmp_path: Path) -> Iterator[tuple[str, int]]:
         yield url, process.pid
     finally:
         process.terminate()
-        assert process.wait(20) in (0, -15)
+        assert process.wait(120) in (0, -15)
 
 
 @pytest.mark.slow
@@ -106,7 +107,7 @@ def test_of_500_requests_32_at_a_time_none_is_lost_and_health_stays_fast(server:
     # in processes of their own: this one is busy being 32 clients
     ports = [url.rpartition(":")[2], str(free_port())]
     nothing = subprocess.Popen([sys.executable, "-c", _NOTHING, ports[1]], stderr=subprocess.DEVNULL)
-    time.sleep(0.5)
+    wait_for(lambda: _is_listening(int(ports[1])))
     watcher = subprocess.Popen(
         [sys.executable, "-c", _WATCH, *ports], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     )
@@ -114,7 +115,7 @@ def test_of_500_requests_32_at_a_time_none_is_lost_and_health_stays_fast(server:
     latencies_s = [float(line) for line in watcher.communicate("stop\n")[0].split()]
     nothing.terminate()
     nothing.wait()
-    inside = httpx2.get(f"{url}/health").json()["requests"]["inside"]
+    inside = http_calls.get(f"{url}/health").json()["requests"]["inside"]
     health, machine = (_p99_s(latencies_s[first::2]) for first in (0, 1))
     print(  # noqa: T201 - shown with -s
         f"p99 of {len(latencies_s) // 2} answers: /health {health * 1e3:.1f} ms (at most "
@@ -138,7 +139,7 @@ def test_ten_clients_that_read_nothing_cost_little_and_others_are_served(server:
     clients = _stall(url, 10)  # with these, each thread gets the memory that its work needs once
     before = _resident_bytes(pid)
     clients += _stall(url, 10)
-    other = httpx2.post(speech, json={"input": "Another caller."}, timeout=30)
+    other = http_calls.post(speech, json={"input": "Another caller."})
     more = _resident_bytes(pid) - before
     for client in clients:
         client.close()
@@ -158,9 +159,14 @@ def _stall(url: str, count: int) -> list[socket.socket]:
         body = json.dumps({"input": text, "response_format": "pcm", **how}).encode()
         head = "POST /v1/audio/speech HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
         clients[-1].sendall(f"{head}Content-Length: {len(body)}\r\n\r\n".encode() + body)
-    wait_for(lambda: httpx2.get(f"{url}/health").json()["requests"]["inside"] > 0)
-    wait_for(lambda: httpx2.get(f"{url}/health").json()["requests"]["inside"] == 0, 60)
+    wait_for(lambda: http_calls.get(f"{url}/health").json()["requests"]["inside"] > 0)
+    wait_for(lambda: http_calls.get(f"{url}/health").json()["requests"]["inside"] == 0, 60)
     return clients
+
+
+def _is_listening(port: int) -> bool:
+    with socket.socket() as client:
+        return client.connect_ex(("127.0.0.1", port)) == 0
 
 
 def _resident_bytes(pid: int) -> int:
@@ -172,7 +178,6 @@ def _p99_s(seconds: list[float]) -> float:
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(600)
 def test_no_request_that_the_description_allows_or_forbids_is_answered_with_a_5xx(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

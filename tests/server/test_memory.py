@@ -75,7 +75,6 @@ def _flac(seconds: float, rate: int, channels: int) -> bytes:
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(300)
 @pytest.mark.parametrize(
     ("path", "fields", "sound", "status"),
     [

@@ -16,6 +16,7 @@ import pytest
 from chatterbox_worker.request import ALIASES
 from chatterbox_worker.server.app import create_app
 from chatterbox_worker.server.routes import watermark
+from support import http_calls
 from support.audio_clips import wav_bytes
 from support.paths import ROOT
 from support.serving import Open, decoded_s
@@ -378,8 +379,8 @@ async def test_without_a_watermark_detector_the_route_is_not_offered(
 
 def test_a_long_answer_is_complete_in_slices(live_url: str) -> None:
     body = {"input": "A sentence that is spoken again and again. " * 200, "response_format": "wav", "cache": False}
-    whole = httpx2.post(f"{live_url}/v1/audio/speech", json=body)
-    with_captions = httpx2.post(f"{live_url}/v1/audio/speech", json=body | {"captions": "json"})
+    whole = http_calls.post(f"{live_url}/v1/audio/speech", json=body)
+    with_captions = http_calls.post(f"{live_url}/v1/audio/speech", json=body | {"captions": "json"})
 
     assert len(whole.content) == int(whole.headers["content-length"]) > 3_000_000
     assert len(with_captions.content) == int(with_captions.headers["content-length"])

@@ -35,7 +35,7 @@ async def _until(ws: ClientConnection, kind: str) -> tuple[list[dict[str, Any]],
     received: list[dict[str, Any]] = []
     audio = b""
     while not received or received[-1]["type"] != kind:
-        frame = await asyncio.wait_for(ws.recv(), 10)
+        frame = await asyncio.wait_for(ws.recv(), 60)
         if isinstance(frame, bytes):
             assert len(frame) <= 65_536  # some clients refuse larger messages than 1 MiB
             audio += frame
@@ -182,7 +182,7 @@ async def test_an_error_is_reported_before_the_connection_closes(
             await ws.send(sent)
         received, _ = await _until(ws, "error")
         with pytest.raises(ConnectionClosed):
-            await asyncio.wait_for(ws.recv(), 5)
+            await asyncio.wait_for(ws.recv(), 60)
 
     assert message in received[-1]["error"]
     assert "secret" not in received[-1]["error"]

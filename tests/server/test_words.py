@@ -8,11 +8,11 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-import httpx2
 import pytest
 from websockets.asyncio.client import connect
 
 from chatterbox_worker.answer import SpokenWord, UnsentWords
+from support import http_calls
 from support.serving import HeldEngine, Open, decoded_s
 
 SENTENCE = "Here is a sentence that is about as long as a chunk of the text may be here."
@@ -73,7 +73,7 @@ async def test_a_stream_of_bare_audio_refuses_words(open_server: Open, manner: d
 def test_words_arrive_before_the_rest_is_generated(live_url: str, engine: HeldEngine) -> None:
     engine.hold_after(1)
     body = {"input": TEXT, "response_format": "pcm", **ASKED, "timestamps": None}
-    with httpx2.stream("POST", f"{live_url}/dev/captioned_speech", json=body, timeout=30) as response:
+    with http_calls.stream("POST", f"{live_url}/dev/captioned_speech", json=body) as response:
         lines = response.iter_lines()
         while not (first := json.loads(next(lines)))["timestamps"]:
             pass
@@ -168,7 +168,7 @@ async def test_the_websocket_has_words_on_the_clock_of_the_whole_stream(live_url
             await ws.send(json.dumps(sent))
         received: list[dict[str, Any] | bytes] = []
         while not received or not isinstance(last := received[-1], dict) or last["type"] != "done":
-            frame = await asyncio.wait_for(ws.recv(), 10)
+            frame = await asyncio.wait_for(ws.recv(), 60)
             received.append(frame if isinstance(frame, bytes) else json.loads(frame))
 
     spans, words = _of_kind(received, "sentence.done"), _of_kind(received, "words")

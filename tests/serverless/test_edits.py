@@ -24,10 +24,10 @@ def parts(answer: dict[str, Any]) -> list[bytes]:
 def test_an_edit_is_spoken_alone_by_another_worker(tmp_path: Path) -> None:
     edited = [*SENTENCES[:9], "An edited sentence stands here.", *SENTENCES[10:]]
     with open_queue(PREVIEW, tmp_path) as queue:
-        before = queue.run({"text": "\n\n".join(SENTENCES), **FIELDS}, timeout_s=60)["output"]
+        before = queue.run({"text": "\n\n".join(SENTENCES), **FIELDS}, timeout_s=300)["output"]
     with open_queue(PREVIEW, tmp_path) as queue:
-        after = queue.run({"text": "\n\n".join(edited), **FIELDS}, timeout_s=60)["output"]
-        again = queue.run({"text": "\n\n".join(edited), **FIELDS, "respeak": [3, 7]}, timeout_s=60)["output"]
+        after = queue.run({"text": "\n\n".join(edited), **FIELDS}, timeout_s=300)["output"]
+        again = queue.run({"text": "\n\n".join(edited), **FIELDS, "respeak": [3, 7]}, timeout_s=300)["output"]
 
     assert [index for index, chunk in enumerate(after["chunks"]) if not chunk["kept"]] == [9]
     assert [a == b for a, b in zip(parts(before), parts(after), strict=True)] == [index != 9 for index in range(20)]

@@ -88,7 +88,7 @@ def test_the_models_are_asked_to_speak_at_once_and_the_sdk_gets_the_result(synth
     engine = ToneEngine()
     engine.gate.clear()
     proof = SpeechProof(house(synthesizer, turbo=engine))
-    assert engine.submitted.wait(10)  # before anybody has asked for the result
+    assert engine.submitted.wait(60)  # before anybody has asked for the result
     engine.gate.set()
     proof.every_model_speaks()
 

@@ -13,7 +13,7 @@ from support.audio_clips import wav_base64
 from support.checkpoints import checkpoint
 from support.paths import ROOT
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
+pytestmark = pytest.mark.slow
 
 JOB: dict[str, Any] = {"text": "Hello there.", "max_chunk_s": 1.0, "steps": 2, "seed": 7, "check": "off"}
 
@@ -26,7 +26,7 @@ def queue(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalQueue]:
         "CHATTERBOX_CACHE_DIR": str(folder / "cache"), "CHATTERBOX_VOICES_DIR": str(folder / "voices"),
         "CHATTERBOX_PREPARED_WEIGHTS": "off", "HF_HUB_OFFLINE": "1",
     }  # fmt: skip
-    with LocalQueue(command=[sys.executable, "handler.py"], cwd=ROOT, env=env, start_timeout_s=150) as queue:
+    with LocalQueue(command=[sys.executable, "handler.py"], cwd=ROOT, env=env) as queue:
         yield queue
 
 

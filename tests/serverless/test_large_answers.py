@@ -54,7 +54,7 @@ def queue(folder: Path, bucket: dict[str, str]) -> Iterator[LocalQueue]:
 @pytest.fixture(scope="module")
 def unstreamed(queue: LocalQueue) -> tuple[dict[str, Any], bytes]:
     """The answer that came over the volume, and its file."""
-    answer = queue.run(TEXT | {"output": "volume"}, timeout_s=110)
+    answer = queue.run(TEXT | {"output": "volume"}, timeout_s=300)
     assert answer["status"] == "COMPLETED", answer
     return answer["output"], Path(answer["output"]["audio_path"]).read_bytes()
 
@@ -77,9 +77,9 @@ def test_forty_megabytes_go_over_the_volume(unstreamed: tuple[dict[str, Any], by
 def test_forty_megabytes_go_through_the_workers_bucket(
     queue: LocalQueue, unstreamed: tuple[dict[str, Any], bytes]
 ) -> None:
-    answer = queue.run(TEXT, timeout_s=100)["output"]
+    answer = queue.run(TEXT, timeout_s=300)["output"]
 
-    got = httpx.get(answer["audio_url"], timeout=30)
+    got = httpx.get(answer["audio_url"], timeout=60)
     assert got.headers["Content-Type"] == "audio/wav"
     assert got.content == unstreamed[1]
     assert (answer["expires_s"], answer["cache_hit"]) == (7 * 86_400, True)
@@ -89,8 +89,8 @@ def test_forty_megabytes_are_refused_clearly_where_there_is_neither(
     folder: Path, unstreamed: tuple[dict[str, Any], bytes]
 ) -> None:
     with open_queue(PREVIEW, folder) as queue:  # the same cache, so nothing is spoken again
-        answer = queue.run(TEXT, timeout_s=100)
-        own = queue.run(TEXT | {"output": "s3"}, timeout_s=100)
+        answer = queue.run(TEXT, timeout_s=300)
+        own = queue.run(TEXT | {"output": "s3"}, timeout_s=300)
 
         assert answer["status"] == "FAILED"
         assert answer["output"] == {"code": "answer_too_large", "field": "format", "message": answer["error"]}
@@ -125,7 +125,7 @@ def test_fifteen_minutes_are_streamed_in_order_under_the_cap_and_to_the_bit(
 
 def _streamed(queue: LocalQueue, job_input: dict[str, Any]) -> tuple[list[dict[str, Any]], dict[str, Any]]:
     """What the platform got as chunks; and what the SDK posted last, without the audio it could not hold."""
-    answer = queue.run(job_input, timeout_s=110)
+    answer = queue.run(job_input, timeout_s=300)
     job = queue.jobs[answer["id"]]
     assert (answer["status"], job.done_posts, job.refused_posts) == ("COMPLETED", 1, 0)
     *chunks, summary = job.chunks

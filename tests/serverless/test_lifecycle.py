@@ -17,8 +17,13 @@ from support.platform_queue import PREVIEW, TONE, cancel, eventually, open_queue
 
 pytestmark = pytest.mark.slow
 
-SLOW = {"text": "This is a slow sentence of some length, so that it is a chunk of its own. " * 40, "chunk_size": 80}
-"""Forty chunks of 0.2 s each."""
+SENTENCE = "This is a slow sentence of some length, so that it is a chunk of its own. "
+"""A chunk of 0.2 s."""
+SLOW = {"text": SENTENCE * 20, "chunk_size": 80}
+"""4 s, of the 10 that a worker has after a SIGTERM."""
+ENDLESS = {"text": SENTENCE * 400, "chunk_size": 80}
+"""80 s, later than any wait of these tests."""
+LONG_TEXTS = {"CHATTERBOX_MAX_TEXT_CHARS": "100000"}
 EXITS_S = 20.0
 
 
@@ -31,10 +36,12 @@ def held(queue: LocalQueue) -> str:
 @pytest.mark.parametrize("stream", ["0", "1"])
 def test_fifty_cancels_at_random_moments_free_every_place(tmp_path: Path, stream: str) -> None:
     moments = random.Random(1)
-    with open_queue(TONE, tmp_path, CHATTERBOX_STREAM=stream, CHATTERBOX_CONCURRENCY="16") as queue:
+    with open_queue(
+        TONE, tmp_path, CHATTERBOX_STREAM=stream, CHATTERBOX_CONCURRENCY="16", CHATTERBOX_MAX_TEXT_CHARS="100000"
+    ) as queue:
         waiting: list[tuple[float, str]] = []
         for _ in range(50):
-            waiting.append((time.monotonic() + moments.uniform(0.0, 2.0), queue.submit(SLOW)))
+            waiting.append((time.monotonic() + moments.uniform(0.0, 2.0), queue.submit(ENDLESS)))
             time.sleep(moments.uniform(0.0, 0.1))
             for due in [entry for entry in waiting if entry[0] < time.monotonic()]:
                 cancel(queue, due[1])
@@ -51,7 +58,7 @@ def test_fifty_cancels_at_random_moments_free_every_place(tmp_path: Path, stream
             told.append(info["models"]["multilingual"]["revision"])
             return told[-1] == "held 0"
 
-        assert eventually(all_are_free, 10.0), told[-3:]
+        assert eventually(all_are_free), told[-3:]
         cancelled = [job for job in queue.jobs.values() if job.state is JobState.CANCELLED]
         assert len(cancelled) == 50
         assert not any(job.done_posts for job in cancelled)
@@ -61,11 +68,11 @@ def test_fifty_cancels_at_random_moments_free_every_place(tmp_path: Path, stream
 
 def test_a_job_over_its_execution_timeout_frees_its_places_at_once(tmp_path: Path) -> None:
     limits = Limits(execution_timeout_range_s=(0.2, 600.0))
-    with open_queue(TONE, tmp_path, options={"limits": limits}) as queue:
-        answer = queue.run(SLOW, policy={"executionTimeout": 1000})
+    with open_queue(TONE, tmp_path, options={"limits": limits}, **LONG_TEXTS) as queue:
+        answer = queue.run(ENDLESS, policy={"executionTimeout": 1000})
 
         assert answer["status"] == "TIMED_OUT"
-        assert eventually(lambda: held(queue) == "held 0", 3.0)
+        assert eventually(lambda: held(queue) == "held 0")
 
 
 @pytest.mark.parametrize("stream", ["0", "1"])
@@ -74,10 +81,10 @@ def test_sigterm_in_mid_job_loses_nothing_and_ends_the_worker_in_time(tmp_path: 
         ((first, pid),) = queue.pids.items()
         running = [queue.submit(SLOW | {"seed": n}) for n in range(3)]
         assert eventually(lambda: all(queue.jobs[job_id].state is JobState.IN_PROGRESS for job_id in running))
-        time.sleep(0.5)
         os.kill(pid, signal.SIGTERM)
         asked_s = time.monotonic()
-        time.sleep(0.5)  # a job on its way in the very instant is taken, and finished here or given to another
+        # until then a job on its way is taken, and finished here or given to another
+        assert eventually(lambda: any("shutting down" in line for line in queue.log_lines))
         late = [queue.submit({"text": f"Number {n} comes late."}) for n in range(5)]
         answers = {job_id: queue.wait(job_id, 60) for job_id in (*running, *late)}
         assert eventually(lambda: queue.worker_states[first] is WorkerState.GONE, EXITS_S)
@@ -123,7 +130,7 @@ def test_a_failed_device_is_answered_and_a_fresh_worker_takes_over(tmp_path: Pat
     with open_queue(TONE, tmp_path, CHATTERBOX_STREAM=stream) as queue:
         (first,) = queue.pids
         answer = queue.run({"text": "This is poison."})
-        after = queue.run({"text": "And now for something else."}, timeout_s=90)
+        after = queue.run({"text": "And now for something else."}, timeout_s=300)
 
         assert (answer["status"], answer["error"]) == ("FAILED", "the device failed: ask again")
         assert answer["workerId"] == first
@@ -156,7 +163,8 @@ def test_a_stream_that_fails_half_way_keeps_its_chunks_and_says_why(tmp_path: Pa
 def test_a_long_job_tells_its_progress_now_and_then(tmp_path: Path) -> None:
     seen: list[Any] = []
     with open_queue(TONE, tmp_path) as queue:
-        job_id = queue.submit(SLOW)
+        job_id = queue.submit(SLOW | {"text": SENTENCE * 40})
+        from_s = time.monotonic()
 
         def watch() -> bool:
             answer = queue.jobs[job_id].answer()
@@ -164,9 +172,9 @@ def test_a_long_job_tells_its_progress_now_and_then(tmp_path: Path) -> None:
                 seen.append(answer["output"])
             return bool(answer["status"] == "COMPLETED")
 
-        assert eventually(watch, 60)
+        assert eventually(watch)
         assert [sorted(update) for update in seen] == [["audio_s", "chunks", "chunks_done"]] * len(seen)
-        assert 2 <= len(seen) <= 6  # 8 s of work, at most one in 2 s; a busy machine takes longer
+        assert 2 <= len(seen) <= 1 + (time.monotonic() - from_s) / 2  # at most one in 2 s of 8 or more
         assert [update["chunks_done"] for update in seen] == sorted(update["chunks_done"] for update in seen)
         assert queue.jobs[job_id].done_posts == 1
 
@@ -201,7 +209,7 @@ def test_no_text_voice_audio_or_key_stands_in_any_log_line(tmp_path: Path, level
                 "BUCKET_ENDPOINT_URL": "http://127.0.0.1:9/b", "BUCKET_ACCESS_KEY_ID": marker,
                 "BUCKET_SECRET_ACCESS_KEY": marker}  # fmt: skip
     with open_queue(TONE, tmp_path, **settings) as queue:
-        answers = [queue.run(job_input, timeout_s=60, **beside) for job_input, beside in jobs]
+        answers = [queue.run(job_input, timeout_s=300, **beside) for job_input, beside in jobs]
         lines = list(queue.log_lines)
 
     assert [answer["status"] for answer in answers] == ["COMPLETED"] * 2 + ["FAILED"] * 6

@@ -101,7 +101,7 @@ def test_the_reason_of_a_failure_is_in_the_output(queue: LocalQueue) -> None:
 
 def test_openais_models_are_listed_at_its_route(queue: LocalQueue) -> None:
     headers = {"Authorization": f"Bearer {queue.api_key}"}
-    models = httpx.get(f"{queue.endpoint_url}/openai/v1/models", headers=headers, timeout=20).json()
+    models = httpx.get(f"{queue.endpoint_url}/openai/v1/models", headers=headers, timeout=60).json()
 
     assert (models["object"], [model["id"] for model in models["data"]]) == ("list", ["multilingual"])
 

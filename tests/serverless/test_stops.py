@@ -72,7 +72,7 @@ def test_a_job_stopped_while_it_runs_can_be_submitted_again_at_once(
 
     async def stop_and_retry() -> dict[str, Any]:
         task = asyncio.create_task(worker(job))
-        await asyncio.to_thread(engine.submitted.wait, 5)
+        await asyncio.to_thread(engine.submitted.wait, 60)
         await stops.remember(signals)()
         task.cancel()
         with pytest.raises(asyncio.CancelledError):

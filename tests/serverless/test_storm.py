@@ -35,7 +35,6 @@ WEATHER: dict[Route, list[tuple[Fault, float]]] = {
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(300)
 def test_a_thousand_jobs_are_posted_once_or_reported(tmp_path: Path) -> None:
     weather = random.Random(3)
     limits = Limits(lost_after_s=6.0)

@@ -35,10 +35,10 @@ def open_queue(script: Path, folder: Path, *, options: dict[str, Any] | None = N
 
 def cancel(queue: LocalQueue, job_id: str) -> None:
     headers = {"Authorization": f"Bearer {queue.api_key}"}
-    httpx.post(f"{queue.endpoint_url}/cancel/{job_id}", headers=headers, timeout=10).raise_for_status()
+    httpx.post(f"{queue.endpoint_url}/cancel/{job_id}", headers=headers, timeout=60).raise_for_status()
 
 
-def eventually(predicate: Callable[[], bool], timeout_s: float = 15.0) -> bool:
+def eventually(predicate: Callable[[], bool], timeout_s: float = 60.0) -> bool:
     deadline = time.monotonic() + timeout_s
     while not predicate() and time.monotonic() < deadline:
         time.sleep(0.02)

@@ -42,7 +42,7 @@ class Caller:
                 async with session.get(f"{self.queue.endpoint_url}/job-take/w?gpu=x") as reply:
                     taken = await reply.json()
                 assert taken["id"] == job_id
-                await asyncio.wait_for(act(session, taken), 20)
+                await asyncio.wait_for(act(session, taken), 60)
 
         asyncio.run(take_and_act())
         return self.queue.jobs[job_id].answer()

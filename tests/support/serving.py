@@ -76,10 +76,10 @@ def on_a_socket(app: FastAPI) -> Iterator[str]:
         yield f"http://127.0.0.1:{port}"
     finally:
         server.should_exit = True
-        thread.join(10)
+        thread.join(60)
 
 
-def wait_for(condition: Callable[[], bool], within_s: float = 5.0) -> None:
+def wait_for(condition: Callable[[], bool], within_s: float = 60.0) -> None:
     """Fails unless the condition becomes true in time."""
     deadline = time.monotonic() + within_s
     while not condition():
@@ -100,11 +100,11 @@ def server_process(command: Sequence[str], settings: dict[str, str], log: Path) 
             yield client
     finally:
         process.terminate()
-        process.wait(60)
+        process.wait(120)
 
 
 def _wait_until_ready(client: httpx.Client, process: subprocess.Popen[bytes], log: Path) -> None:
-    deadline = time.monotonic() + 150
+    deadline = time.monotonic() + 300
     while True:
         assert process.poll() is None, log.read_text()
         assert time.monotonic() < deadline, log.read_text()

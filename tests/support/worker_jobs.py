@@ -8,7 +8,7 @@ from typing import Any
 
 from chatterbox_worker.serverless.worker import Unready, Worker
 
-_MOST_S = 60  # of a job: the real engine on a busy machine
+_MOST_S = 300  # of a job: the real engine on a busy machine
 
 
 def ask(worker: Worker | Unready, job_input: Any) -> dict[str, Any]:

@@ -240,7 +240,7 @@ def test_a_volume_that_takes_long_to_write_delays_neither_the_answer_nor_the_nex
     go_on, write = threading.Event(), Path.write_bytes
 
     def wait_and_write(path: Path, data: bytes) -> int:
-        assert go_on.wait(10)
+        assert go_on.wait(60)
         return write(path, data)
 
     monkeypatch.setattr(Path, "write_bytes", wait_and_write)
@@ -271,7 +271,7 @@ def test_many_callers_of_one_text_make_it_once(
         pass
     engine.gate.set()
     for thread in threads:
-        thread.join(10)
+        thread.join(60)
 
     assert len(engine.takes) == 1
     assert len(set(heard)) == 1

@@ -114,9 +114,9 @@ def test_what_a_gpu_machine_lacks_is_pinned() -> None:
 
 @pytest.mark.slow
 @pytest.mark.alone
-@pytest.mark.timeout(600)
+@pytest.mark.timeout(2000)
 def test_everything_that_a_cpu_can_show_is_shown(tmp_path: Path) -> None:
-    command = [sys.executable, "-m", "bench.gpu", "--device", "cpu", "--size", "tiny", "--budget", "480"]
+    command = [sys.executable, "-m", "bench.gpu", "--device", "cpu", "--size", "tiny", "--budget", "1800"]
     subprocess.run(
         [*command, "--out", str(tmp_path / "out"), "--weights", str(tmp_path / "weights")],
         cwd=ROOT,

@@ -25,7 +25,6 @@ from support.training_clips import write_clips
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(300)
 def test_csm_is_trained_continued_and_served(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

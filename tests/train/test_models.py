@@ -34,7 +34,7 @@ from support.checkpoints import checkpoint, linked
 from support.training_clips import recordings, wav, write_table
 from tools.synthetic_tokenizer import SENTENCES
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
+pytestmark = pytest.mark.slow
 
 WORDS = ("سلام", "پدر", "چای", "گرم", "ژاله", "کتاب")
 T3 = LAYOUTS["multilingual"].t3

@@ -67,7 +67,6 @@ def _events(folder: Path) -> list[tuple[int, str]]:
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(600)
 def test_a_run_writes_a_changed_voice_its_samples_and_its_curves(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -111,7 +110,6 @@ def test_a_run_writes_a_changed_voice_its_samples_and_its_curves(
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(600)
 def test_a_reader_without_any_text_is_transcribed_trained_and_spoken(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -141,7 +139,6 @@ def test_a_reader_without_any_text_is_transcribed_trained_and_spoken(
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(600)
 def test_a_finished_run_may_be_repeated_or_extended_and_another_recipe_is_rejected(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -326,7 +323,6 @@ def test_a_voice_without_an_adapter_is_not_merged(tmp_path: Path, capsys: pytest
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(600)
 @pytest.mark.parametrize(
     ("model", "source", "more"),
     [("turbo", "--dataset", ()), ("nano", "--data", ()), ("multilingual", "--data", ("--language", "en"))],
@@ -371,7 +367,6 @@ def _run_with_kills(arguments: list[str], state: Path, kills: int) -> int:
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(600)
 def test_a_run_killed_in_the_middle_ends_in_the_same_weights_bit_for_bit(tmp_path: Path) -> None:
     """Twenty clips; SIGKILL during steps that were not saved yet."""
     data, run = write_clips(tmp_path / "data"), tmp_path / "killed"

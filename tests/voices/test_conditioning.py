@@ -203,17 +203,17 @@ def test_what_is_still_being_written_of_a_deleted_recording_does_not_stay(
 
     def wait_and_write(path: Path, data: bytes) -> int:
         begun.set()
-        assert go_on.wait(10)
+        assert go_on.wait(60)
         return write(path, data)
 
     monkeypatch.setattr(Path, "write_bytes", wait_and_write)
     store = ConditioningStore(tmp_path, MIB)
     store.get_or_compute(KEY, make_arrays)  # returns although nothing is written yet
-    assert begun.wait(10)
+    assert begun.wait(60)
     forgetting = threading.Thread(target=store.forget, args=(KEY.clip,))
     forgetting.start()
     go_on.set()
-    forgetting.join(10)
+    forgetting.join(60)
     assert list(tmp_path.iterdir()) == []
 
 
@@ -226,7 +226,7 @@ def test_the_folder_stays_within_its_limit_and_a_killed_writers_draft_is_removed
         store.get_or_compute(ConditioningKey(f"{number:064}", "m"), lambda: make_arrays(size=100))
     for thread in threading.enumerate():
         if thread.name == "sweep":
-            thread.join(10)
+            thread.join(60)
 
     assert not draft.exists()
     assert sum(path.stat().st_size for path in tmp_path.iterdir()) <= 20_000

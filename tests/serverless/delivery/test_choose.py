@@ -107,7 +107,7 @@ def test_the_jobs_own_bucket_comes_before_the_workers(settings: Settings, s3_con
     answer = deliver(with_bucket(settings, s3_config), {"s3Config": {**s3_config, "bucketName": "own"}})
 
     assert "/own/chatterbox/" in answer["audio_url"]
-    got = httpx.get(answer["audio_url"], timeout=10)
+    got = httpx.get(answer["audio_url"], timeout=60)
     assert (got.content, got.headers["Content-Type"]) == (recording().audio, "audio/wav")
     assert "X-Amz-Expires=604800" in answer["audio_url"]
     assert answer["expires_s"] == 604_800
@@ -127,7 +127,7 @@ def test_an_endpoint_that_names_its_bucket_needs_no_bucket_name(settings: Settin
         with_bucket(settings, s3_config), bucket_name=None,
         bucket_endpoint_url=f"{s3_config['endpointUrl']}/{s3_config['bucketName']}",
     )  # fmt: skip
-    assert httpx.get(deliver(named)["audio_url"], timeout=10).content == recording().audio
+    assert httpx.get(deliver(named)["audio_url"], timeout=60).content == recording().audio
 
 
 def test_without_a_bucket_a_large_answer_goes_over_the_volume(settings: Settings, tmp_path: Path) -> None:

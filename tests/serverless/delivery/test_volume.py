@@ -40,7 +40,7 @@ def test_old_files_go_by_themselves_when_new_ones_come(tmp_path: Path) -> None:
 
     Volume(tmp_path, max_age_s=60).put(b"new", suffix="wav")
 
-    deadline = time.monotonic() + 5
+    deadline = time.monotonic() + 60
     while old.exists() and time.monotonic() < deadline:
         time.sleep(0.01)
     assert not old.exists()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from typing import Any
 
 import pytest
@@ -57,6 +57,10 @@ class Loop:
         self.ends[name].set()
         await self.settle()
 
+    async def until(self, condition: Callable[[], bool]) -> None:
+        while not condition():  # noqa: ASYNC110 - the loop that is tested sets no event
+            await asyncio.sleep(0.001)
+
     async def settle(self) -> None:
         for _ in range(10):
             await asyncio.sleep(0)
@@ -103,11 +107,10 @@ async def test_everything_that_was_taken_is_run_before_the_worker_ends(monkeypat
     await loop.take("a", "b")
     loop.scaler.kill_worker()
     for name in "ab":
-        await asyncio.sleep(0.01)
-        assert loop.begun[-1] == name
+        await loop.until(lambda name=name: loop.begun[-1] == name)  # type: ignore[misc]
         assert not loop.task.done()
         loop.ends[name].set()
-    await asyncio.wait_for(loop.task, 10)
+    await asyncio.wait_for(loop.task, 60)
 
 
 async def test_a_worker_without_jobs_ends(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -115,7 +118,7 @@ async def test_a_worker_without_jobs_ends(monkeypatch: pytest.MonkeyPatch) -> No
     loop = Loop(concurrency=1)
     await loop.settle()
     loop.scaler.kill_worker()
-    await asyncio.wait_for(loop.task, 10)
+    await asyncio.wait_for(loop.task, 60)
 
 
 async def test_the_queue_may_be_replaced_by_one_of_another_size(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -124,9 +127,9 @@ async def test_the_queue_may_be_replaced_by_one_of_another_size(monkeypatch: pyt
     await loop.settle()
     loop.scaler.concurrency_modifier = lambda _: 3
     await loop.scaler.set_scale()
-    await asyncio.sleep(0.01)
+    await loop.until(lambda: loop.scaler.jobs_queue.maxsize == 3)
     await loop.take("a", "b", "c")
-    assert loop.begun == ["a", "b", "c"]
+    await loop.until(lambda: loop.begun == ["a", "b", "c"])
     loop.task.cancel()
 
 
@@ -139,7 +142,7 @@ async def test_the_next_job_is_taken_as_soon_as_one_has_ended(loop: Loop) -> Non
     await loop.settle()
     assert not room.done()
     await loop.end("a")
-    await asyncio.wait_for(room, 10)
+    await asyncio.wait_for(room, 60)
     assert loop.scaler.current_occupancy() == 1
 
 
@@ -156,6 +159,6 @@ async def test_a_full_worker_that_is_to_end_takes_nothing_more(monkeypatch: pyte
         return concurrency
 
     loop.scaler.concurrency_modifier = end_at_the_third
-    await asyncio.wait_for(loop.scaler.set_scale(), 10)
+    await asyncio.wait_for(loop.scaler.set_scale(), 60)
     assert asked == [1, 1, 1]
     loop.task.cancel()

@@ -86,7 +86,7 @@ def test_a_streams_result_that_the_platform_refused_loses_its_audio_and_says_so(
     async def collect() -> list[dict[str, Any]]:
         return [piece async for piece in worker.stream({"id": "1", "input": {"texts": numbered(3, words=100)}})]
 
-    *pieces, summary = asyncio.run(asyncio.wait_for(collect(), 20))
+    *pieces, summary = asyncio.run(asyncio.wait_for(collect(), 60))
     assert isinstance(summary, Answer)
 
     *again, last = summary.shrink(100_000)
@@ -135,7 +135,7 @@ def test_audio_that_the_result_cannot_hold_is_in_the_stream_only_and_says_so(
             posted.append(json.loads(json.dumps(piece)))
             collected.append(piece)
 
-    asyncio.run(asyncio.wait_for(as_the_sdk_does(), 20))
+    asyncio.run(asyncio.wait_for(as_the_sdk_does(), 60))
 
     *pieces, _ = posted
     assert all("audio_base64" in piece["result"] for piece in pieces)

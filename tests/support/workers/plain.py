@@ -14,11 +14,24 @@ ANSWERS: dict[str, Any] = {
     "bytes": {"audio": b"RIFF"},
     "refresh": {"refresh_worker": True, "error": "the device is gone"},
 }
+begun: list[str] = []
+"""Slow jobs that were begun here."""
+met: set[str] = set()
+are_together = asyncio.Event()
 stopped: list[str] = []
 """Jobs that were cancelled here."""
 
 
+async def meet(job: dict[str, Any]) -> None:
+    """Ends when as many jobs as it says have come here."""
+    met.add(job["id"])
+    if len(met) == job["input"]["count"]:
+        are_together.set()
+    await are_together.wait()
+
+
 async def slow(job: dict[str, Any]) -> None:
+    begun.append(job["id"])
     try:
         await asyncio.sleep(job["input"]["seconds"])
     except asyncio.CancelledError:
@@ -47,7 +60,15 @@ async def environment(job: dict[str, Any]) -> dict[str, str | None]:
     return {name: config.environment().get(name) for name in job["input"]["names"]}
 
 
-ACTS = {"slow": slow, "progress": progress, "raise": fail, "crash": crash, "big": big, "environment": environment}
+ACTS = {
+    "meet": meet,
+    "slow": slow,
+    "progress": progress,
+    "raise": fail,
+    "crash": crash,
+    "big": big,
+    "environment": environment,
+}
 
 
 async def handler(job: dict[str, Any]) -> Any:
@@ -55,7 +76,7 @@ async def handler(job: dict[str, Any]) -> Any:
     if what in ANSWERS:
         return dict(ANSWERS[what])
     answer = await ACTS[what](job) if what in ACTS else None
-    return answer or {"echo": job["input"], "stopped": stopped, "pid": os.getpid()}
+    return answer or {"echo": job["input"], "begun": begun, "stopped": stopped, "pid": os.getpid()}
 
 
 if __name__ == "__main__":

@@ -27,7 +27,7 @@ from chatterbox_worker.engines.chatterbox.watermark.perth import Watermark
 from support.checkpoints import checkpoint
 from support.fake_cuda import CUDA, Capturable, on_cuda
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]  # fake tensors import torch._dynamo and sympy
+pytestmark = pytest.mark.slow
 
 META = torch.device("meta")
 MODELS = ["turbo", "multilingual"]

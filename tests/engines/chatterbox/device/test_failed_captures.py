@@ -293,7 +293,7 @@ def test_a_voice_is_encoded_on_a_stream_of_its_own_and_tokens_wait_on_the_device
         default_voice=own.default_voice,
         revision="test",
     )
-    voice = voices.encode(say("turbo").voice, None).result(timeout=10)
+    voice = voices.encode(say("turbo").voice, None).result(timeout=60)
     voices_stream, tokens = stream_of(GPU, "voices"), stream_of(GPU, "tokens")
     assert encoded_on == [voices_stream]
     assert voices_stream.synchronized == 0  # type: ignore[attr-defined]

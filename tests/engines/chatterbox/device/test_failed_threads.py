@@ -51,7 +51,7 @@ def answer_of(take: ChatterboxTake) -> BaseException | None:
 
     reader = threading.Thread(target=read, daemon=True)
     reader.start()
-    reader.join(20)
+    reader.join(60)
     assert answers, "the take hangs"
     return answers[0]
 
@@ -136,7 +136,7 @@ def test_a_render_queue_whose_thread_cannot_start_answers_all_takes(monkeypatch:
     has_work = threading.Event()
 
     def fail(*_: object) -> None:
-        assert has_work.wait(10)
+        assert has_work.wait(60)
         raise torch.AcceleratorError("CUDA error: initialization error")
 
     monkeypatch.setattr(module, "work_on_stream", fail)

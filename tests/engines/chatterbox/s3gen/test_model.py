@@ -183,7 +183,6 @@ def test_what_cannot_be_vocoded_is_refused() -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(600)
 @pytest.mark.parametrize("meanflow", [True, False])
 def test_the_full_model_sounds_as_it_does_upstream(meanflow: bool) -> None:
     from tools.synthetic_weights import fill

@@ -294,7 +294,7 @@ def test_a_stream_that_is_cancelled_frees_its_slot_and_renders_no_more_sound(
 
     def stop_at_the_second_hop(slots: Slots) -> Tensor:
         if slots._drawn[0] + slots._steps_done >= 35:
-            may_go_on.wait(10)
+            may_go_on.wait(60)
         return step(slots)
 
     monkeypatch.setattr(Slots, "step", stop_at_the_second_hop)

@@ -137,7 +137,7 @@ def test_a_voice_may_be_requested_while_the_builder_counts_the_models(engine: Ch
     request(0)
     request(1)
     assert all(len(sound_of(take)) for take in takes[:2])
-    other.join(30)
+    other.join(60)
     assert len(sound_of(takes[2]))
 
 
@@ -212,7 +212,7 @@ def test_a_take_cancelled_while_its_voice_loads_ends_at_once(
 
     def slow(t3: T3, weights: object, adapter: Adapter) -> T3:
         requested.append(adapter)
-        go.wait(30)
+        go.wait(60)
         return adapt(t3, weights, adapter)  # type: ignore[arg-type]
 
     monkeypatch.setattr(adapter_pool, "adapt", slow)
@@ -246,19 +246,19 @@ def test_an_engine_closes_while_a_voice_loads(engine: ChatterboxEngine, monkeypa
 
     def slow(t3: T3, weights: object, adapter: Adapter) -> T3:
         began.set()
-        go.wait(30)
+        go.wait(60)
         return adapt(t3, weights, adapter)  # type: ignore[arg-type]
 
     monkeypatch.setattr(adapter_pool, "adapt", slow)
     takes = [engine.submit(say("turbo", voice=tuned_voice("turbo", seed=seed))) for seed in range(2)]
-    assert began.wait(30)
+    assert began.wait(60)
     closing = threading.Thread(target=engine.close)
     closing.start()
     for take in takes:
         with pytest.raises(Cancelled):
             list(take)
     go.set()
-    closing.join(30)
+    closing.join(60)
     assert not closing.is_alive()
     assert not engine._adapter_pool._models()
     assert not {thread for thread in threading.enumerate() if thread.name == "t3-turbo-adapted"} - before
@@ -295,7 +295,7 @@ def test_a_take_that_cannot_be_started_fails_alone(engine: ChatterboxEngine) -> 
         pool.submit(voice.adapter, ChatterboxTake(say("turbo", voice=voice), lambda: None), lambda _: started.set())
     with pytest.raises(SynthesisFailed, match="loading the fine-tuned voice"):
         list(take)
-    assert started.wait(10)
+    assert started.wait(60)
     assert len(speak(engine, voice))
 
 

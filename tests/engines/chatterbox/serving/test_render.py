@@ -186,14 +186,14 @@ def test_a_slow_watermark_does_not_delay_the_next_batch() -> None:
 
         def mark(self, audio: Audio) -> Audio:
             self.started.set()
-            assert self.may_go_on.wait(10)
+            assert self.may_go_on.wait(60)
             return audio
 
     marker = Slow()
     background = Renderer(parts("turbo").s3gen, parts("turbo").layout, marker, in_background=True)
     first, second = job(12), job(12, seed=1)
     background.render([first])
-    assert marker.started.wait(10)
+    assert marker.started.wait(60)
     background.render([second])  # returns although the first sound is not marked yet
     marker.may_go_on.set()
     background.close()

@@ -27,7 +27,7 @@ class BlockedRenderer:
     def render(self, jobs: Sequence[RenderJob]) -> None:
         self.batches.append(list(jobs))
         self.started.set()
-        self.go_on.wait(10)
+        self.go_on.wait(60)
         for each in jobs:
             if each.stream is not None:
                 each.stream.hops_rendered += 1
@@ -45,7 +45,7 @@ def busy(blocked: BlockedRenderer) -> Iterator[RenderQueue]:
     """A queue whose thread is already rendering."""
     queue = RenderQueue(blocked.render, CPU, in_background=True, more_to_come=lambda: False)
     queue.submit(job(500))
-    assert blocked.started.wait(10)
+    assert blocked.started.wait(60)
     yield queue
     blocked.go_on.set()
     queue.close()

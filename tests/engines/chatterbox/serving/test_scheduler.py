@@ -136,9 +136,9 @@ def allow(batch: Batch, steps: int) -> None:
     """Let `steps` steps happen, and wait until the next one is requested."""
     assert batch.gate is not None
     for _ in range(steps):
-        assert batch.at_gate.acquire(timeout=10)
+        assert batch.at_gate.acquire(timeout=60)
         batch.gate.release()
-    assert batch.at_gate.acquire(timeout=10)
+    assert batch.at_gate.acquire(timeout=60)
     batch.at_gate.release()
 
 
@@ -471,7 +471,6 @@ def resident_bytes() -> int:
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(600)
 def test_memory_stays_flat_over_300_mixed_requests_with_50_voices(tmp_path: Path) -> None:
     def buzz(number: int) -> Voice:
         time = np.arange(6 * 24_000) / 24_000

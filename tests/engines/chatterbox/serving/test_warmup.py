@@ -130,7 +130,7 @@ class SlowCaptures:
 
     def one(self) -> bool:
         self.started.release()
-        assert self.may_continue.acquire(timeout=10)
+        assert self.may_continue.acquire(timeout=60)
         self.done += 1
         return True
 
@@ -148,7 +148,7 @@ def test_a_request_waits_for_one_capture_at_most_and_the_others_are_done_afterwa
         sequence.take.end()
 
     scheduler = Scheduler(Slots(parts("turbo").t3, 2, 500), render, name="test", captures=slow.captures)
-    assert slow.started.acquire(timeout=10)
+    assert slow.started.acquire(timeout=60)
     one = sequence_of(scheduler, 1)
     scheduler.submit(one)
     slow.may_continue.release()
@@ -163,11 +163,11 @@ def test_a_request_waits_for_one_capture_at_most_and_the_others_are_done_afterwa
 def test_closing_skips_the_captures_that_are_left() -> None:
     slow = SlowCaptures(1000)
     scheduler = Scheduler(Slots(parts("turbo").t3, 1, 500), lambda *_: None, name="test", captures=slow.captures)
-    assert slow.started.acquire(timeout=10)
+    assert slow.started.acquire(timeout=60)
     closing = threading.Thread(target=scheduler.close)
     closing.start()
     slow.may_continue.release()
-    closing.join(10)
+    closing.join(60)
     assert not closing.is_alive()
     assert slow.done == 1
 
@@ -184,7 +184,7 @@ def test_sound_captures_pause_while_more_work_is_coming_or_waiting() -> None:
     queue = RenderQueue(make, CPU, in_background=True, more_to_come=is_busy.is_set, captures=slow.captures)
     assert not slow.started.acquire(timeout=0.5)
     is_busy.clear()
-    assert slow.started.acquire(timeout=10)
+    assert slow.started.acquire(timeout=60)
     take = ChatterboxTake(say("turbo"), lambda: None)
     queue.submit(RenderJob(take, prompt("turbo"), [1, 2, 3], last=True))
     slow.may_continue.release()

@@ -9,7 +9,7 @@ import torch
 
 from support.kernels import compile_everywhere, run_interpreted
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]  # seconds for each
+pytestmark = pytest.mark.slow
 
 _ROW = {"positions": "*i64", "starts": "*i64"}
 KERNELS: dict[str, tuple[dict[str, str], dict[str, object], int]] = {  # types, constants of the full-size models, warps
