@@ -90,10 +90,23 @@ def test_the_multilingual_model_needs_a_language() -> None:
     refused = prepare(_row("a"), None)
     assert isinstance(refused, RefusedClip)
     assert "language '' is not one of ar, " in refused.why
-    for row, default, expected in ((_row("a"), "es", "es"), (_row("a", language="pt-BR"), "es", "pt")):
+    for row, default, expected in (
+        (_row("a"), "es", "es"),
+        (_row("a", language="pt-BR"), "es", "pt"),
+        (_row("a", speaker="ann"), "fa", "fa"),  # one that training adds
+    ):
         clip = prepare(row, default)
         assert isinstance(clip, _PreparedClip)
-        assert clip.language == expected
+        assert (clip.language, clip.person) == (expected, row.speaker or "speaker")
+
+
+def test_a_clip_of_a_run_with_a_higher_limit_is_refused() -> None:
+    def prepare(name: str, data: bytes, _: object, *, text: str, language: str, person: str) -> _PreparedClip:
+        return _PreparedClip(name, text, 31.0, person, language)
+
+    ((_, refused),) = prepare_rows([_row("a")], ENGLISH, prepare)
+    assert isinstance(refused, RefusedClip)
+    assert refused.why == "its recording is longer than 30 s"
 
 
 def test_a_speaker_with_a_single_clip_is_refused() -> None:

@@ -66,6 +66,24 @@ def test_a_word_belongs_to_the_sound_that_it_overlaps_most() -> None:
     assert _texts(cut(levels, words)) == ["end.", "Begin here.", "Yes."]
 
 
+def test_more_speech_in_clips_counts_more_than_a_sentence() -> None:
+    """A clip of the first two sounds would end with a sentence and leave 2 s."""
+    levels = _levels((8.0, 0.3), (2.0, 0.5), (2.0, 0.5))
+    assert _texts(cut(levels, _words(("one", 1, 8), ("two.", 9, 10.5), ("three", 11.5, 13)))) == ["one", "two. three"]
+
+
+def test_a_breath_between_words_is_in_the_clip() -> None:
+    """Only a longer sound without words ends one."""
+    levels = _levels((2.0, 0.4), (0.5, 0.4), (2.0, 0.5))
+    assert _texts(cut(levels, _words(("One", 0.5, 2.4), ("two.", 3.9, 5.7)))) == ["One two."]
+
+
+def test_of_two_ends_of_sentences_the_longer_pause_decides() -> None:
+    levels = _levels((4.0, 0.3), (4.0, 0.8), (4.0, 0.5))
+    words = _words(("One.", 1, 4), ("Two.", 5, 8), ("Three.", 10, 13))
+    assert _texts(cut(levels, words)) == ["One. Two.", "Three."]
+
+
 def test_speech_without_pauses_is_cut_at_its_quietest_places_and_no_word_is_lost() -> None:
     levels = _levels((40.0, 0.5))
     levels[50 + 980 : 50 + 1_000] = -30.0

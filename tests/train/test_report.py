@@ -33,6 +33,7 @@ def test_the_summary_counts_minutes_by_speaker_and_gives_reasons() -> None:
         "  ben: 1 clips, 30.0 seconds",
         "  x  t, line 4: its transcript is empty",
     ]
+    assert summary(kept[:3], []) == "3 clips kept, 3.0 minutes; 0 refused"
     kept[1] = KeptClip("a1", "t", 60.0, "ann", is_other_voice=True)
     assert "  1 of the 3 clips of ann sound like another person; " in summary(kept, [])
     many = summary([], [RefusedClip(f"x{at}", "t", "why") for at in range(40)])

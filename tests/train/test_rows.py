@@ -129,6 +129,17 @@ def test_json_may_have_the_line_separators_of_unicode(tmp_path: Path) -> None:
     assert [row.text for row in rows_of(table)] == ["one\u2028two"]
 
 
+def test_a_row_whose_recording_cannot_be_read_says_why(tmp_path: Path) -> None:
+    with (tmp_path / "long.wav").open("wb") as file:
+        file.truncate(500_000_001)
+    names = ("", "long.wav", "a\0.wav", ".")
+    table = _write(tmp_path, "m.jsonl", "".join(f"{json.dumps({'audio': name, 'text': 'x'})}\n" for name in names))
+    reasons = ("names no audio file", "has 500 MB; cut it", "cannot be read: embedded null byte", "Is a directory")
+    for row, why in zip(rows_of(table), reasons, strict=True):
+        with pytest.raises(InvalidRequest, match=why):
+            row.read()
+
+
 @pytest.mark.parametrize("names", [("a.csv", "b.csv"), ("metadata.csv", "METADATA.CSV")])
 def test_with_two_tables_one_must_be_named(tmp_path: Path, names: tuple[str, str]) -> None:
     for name in names:
