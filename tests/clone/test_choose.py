@@ -34,6 +34,18 @@ def test_neighbours_become_one_piece_of_10_to_15_seconds_with_their_pauses() -> 
     assert choose_clip(kept, recordings("a"), {}).audio.duration_s == pytest.approx(12.0)
 
 
+def test_no_piece_is_longer_than_15_seconds_or_from_two_files() -> None:
+    assert spans([segment("a", 0, 4), segment("a", 4.5, 8), segment("a", 8.5, 16)]) == [("a", 4.5, 16)]
+    assert spans([segment("a", 0, 5), segment("b", 5.5, 11)]) == [("a", 0, 5), ("b", 5.5, 11)]
+
+
+@pytest.mark.parametrize(("snr_db", "chosen"), [(20.0, "long"), (15.0, "short")])
+def test_length_counts_more_than_noise_up_to_a_point(snr_db: float, chosen: str) -> None:
+    pieces = {"long": segment("a", 0, 10, snr_db=snr_db), "short": segment("b", 0, 8)}
+    (found,) = spans(list(pieces.values()))
+    assert found[0] == pieces[chosen].file
+
+
 def test_left_out_segments_and_long_pauses_end_a_piece() -> None:
     kept = [segment("a", 1, 8), segment("a", 9.5, 20), segment("b", 0, 5)]
     assert spans(kept) == [("a", 9.5, 20)]

@@ -119,6 +119,7 @@ def test_what_is_between_the_words_is_called_what_it_is() -> None:
     assert (fault(measured) or "").startswith("noisy: the noise")
     assert (fault(measured, reverberation_s=0.9) or "").startswith("reverberant: the room rings for 0.9 s")
     assert (fault(replace(measured, silence_s=0.1)) or "").startswith("without a pause: only 0.1 s")
+    assert (fault(replace(measured, silence_s=0.1, clipped=9)) or "").startswith("clipped")
     assert fault(measured, 10.0) is None
     for near, why in (  # rounded to the nearest they would read as the limit
         (replace(measured, snr_db=19.9), "the noise is 19 dB below the voice, at least 20 dB are needed"),
@@ -127,6 +128,15 @@ def test_what_is_between_the_words_is_called_what_it_is() -> None:
     ):
         assert why in (fault(near) or "")
     assert (fault(measured, notes=0.401) or "").startswith("music: 41 % of the pauses near it have notes, at most 40 %")
+
+
+def test_a_moment_of_digital_silence_hides_no_noise() -> None:
+    sound = in_noise(talk(ANN, SENTENCES[:1]), -40.0)
+    muted = sound.copy()
+    muted[: RATE // 10] = 0.0
+    (usual,), (other,) = split(recording(sound)), split(recording(muted))
+    assert usual.snr_db < 35.0
+    assert other.snr_db == pytest.approx(usual.snr_db, abs=1.0)
 
 
 def test_no_segment_contains_a_change_of_speaker() -> None:

@@ -101,7 +101,10 @@ def test_the_multilingual_model_needs_a_language() -> None:
 
 
 def test_a_clip_of_a_run_with_a_higher_limit_is_refused() -> None:
-    def prepare(name: str, data: bytes, _: object, *, text: str, language: str, person: str) -> _PreparedClip:
+    def prepare(
+        name: str, data: bytes, decode: Callable[[bytes], Audio], *, text: str, language: str, person: str
+    ) -> _PreparedClip:
+        del data, decode
         return _PreparedClip(name, text, 31.0, person, language)
 
     ((_, refused),) = prepare_rows([_row("a")], ENGLISH, prepare)
