@@ -68,11 +68,12 @@ def occupy(
     sampling: Sampling | None = None,
     seed: int = 0,
     voice: Voice | None = None,
+    tokens: Sequence[int] = (),
     observe: bool = False,
 ) -> None:
     """Start an utterance in the slot, in the model's voice and with its defaults if nothing else is given."""
     prefix = encode(slots.t3, voice or VOICES[model])
-    slots.prefill(slot, prefix, text, sampling or DEFAULTS[model], seed, observe=observe)
+    slots.prefill(slot, prefix, text, sampling or DEFAULTS[model], seed, tokens=tokens, observe=observe)
 
 
 def generate(slots: Slots, steps: int, slot: int = 0) -> list[int]:

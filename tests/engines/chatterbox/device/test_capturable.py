@@ -66,7 +66,7 @@ def slots_on(
     monkeypatch.setattr(t3_slots, "recorder_of", lambda *_: recorder)
     t3 = on_cuda(t3, mode)
     # without a GPU no memory can be pinned
-    monkeypatch.setattr(T3, "_to_device", lambda _, ids: torch.zeros(len(ids), dtype=torch.int64, device=CUDA))
+    monkeypatch.setattr(T3, "to_device", lambda _, ids: torch.zeros(len(ids), dtype=torch.int64, device=CUDA))
     with mode:
         return Slots(t3, 2, 200, **given), recorder
 
@@ -104,6 +104,7 @@ def test_an_utterance_on_a_gpu_waits_for_nothing(
             assert slots.step().device == CUDA
             slots.release(0)
             slots.step()
+            slots.prefill(0, prefix, [1, 2, 3], Sampling(), 7, tokens=[4] * 40)
 
 
 @pytest.mark.parametrize("precision", [Precision.EXACT, Precision.FAST])
@@ -121,6 +122,8 @@ def test_an_observed_utterance_waits_for_nothing_and_can_be_captured(
             slots.prefill(1, prefix, [1, 2, 3], Sampling(), 7)
             slots.step()
             slots.step()
+            slots.release(1)
+            slots.prefill(1, prefix, [1, 2, 3], Sampling(), 7, tokens=[4, 5], observe=True)
             attention = slots.attention(0, 2)
         assert attention is not None
         assert (attention.shape, attention.dtype, attention.device) == ((2, 2, 3), torch.float32, CUDA)
@@ -138,7 +141,7 @@ def test_passes_over_blocks_wait_for_nothing_and_can_be_captured(
     mode = FakeTensorMode()
     t3, recorder = T3(load_t3_state(find_checkpoint("flash")), precision=precision, device=META), CheckingRecorder()
     monkeypatch.setattr(block_slots, "recorder_of", lambda *_: recorder)
-    monkeypatch.setattr(T3, "_to_device", lambda _, ids: torch.zeros(len(ids), dtype=torch.int64, device=CUDA))
+    monkeypatch.setattr(T3, "to_device", lambda _, ids: torch.zeros(len(ids), dtype=torch.int64, device=CUDA))
     t3 = on_cuda(t3, mode)
     with mode:
         slots = BlockSlots(t3, 2, 200)
@@ -151,6 +154,7 @@ def test_passes_over_blocks_wait_for_nothing_and_can_be_captured(
             assert slots.step().device == CUDA
             slots.release(0)
             slots.step()
+            slots.prefill(0, prefix, [1, 2, 3], BlockSampling(), 7, tokens=[4] * 32)
     assert recorder.capturable.calls["sort"] == len(slots.step_shapes(sorts=False))
 
 

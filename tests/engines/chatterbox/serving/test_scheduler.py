@@ -11,7 +11,6 @@ from concurrent.futures import Future
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -32,6 +31,7 @@ from chatterbox_worker.engines.chatterbox.t3.model import T3, Prefix
 from chatterbox_worker.engines.chatterbox.t3.sampling import Sampling
 from chatterbox_worker.engines.chatterbox.t3.slots import Slots
 from chatterbox_worker.errors import Cancelled, DeviceFailed, InvalidRequest, SynthesisFailed
+from support.short_memory import limit_memory
 from support.tiny_engine import encoded_voice, parts, say, sound_of, tiny_engine
 
 TOKENS = 12
@@ -47,6 +47,8 @@ class Batch:
         self.whole: dict[int, list[int]] = {}
         self.hops: list[tuple[int, int]] = []
         self.admitted: list[int] = []
+        self.given: list[list[int]] = []
+        """The tokens that each admitted take had before."""
         self.steps = 0
         self.gate = threading.Semaphore(0) if is_gated else None
         self.at_gate = threading.Semaphore(0)
@@ -69,10 +71,12 @@ class Batch:
         sampling: Sampling | BlockSampling,
         seed: int,
         *,
+        tokens: collections.abc.Sequence[int] = (),
         observe: bool = False,
     ) -> None:
-        self._prefill(slot, prefix, text_ids, sampling, seed, observe=observe)
+        self._prefill(slot, prefix, text_ids, sampling, seed, tokens=tokens, observe=observe)
         self.admitted.append(seed)
+        self.given.append(list(tokens))
 
     def render(self, sequence: Sequence, is_whole: bool) -> None:
         seed = sequence.take.utterance.seed
@@ -92,14 +96,17 @@ class Batch:
         voice: Future[EncodedVoice] | None = None,
     ) -> ChatterboxTake:
         take = ChatterboxTake(say("turbo", seed=seed, turn=turn), self.scheduler.wake)
-        text = [40 + seed % 50, *range(5, 5 + seed % 7)]
-        self.scheduler.submit(Sequence(take, text, SAMPLING, voice or default_voice(), tokens, stream))
+        self.scheduler.submit(Sequence(take, text_of(seed), SAMPLING, voice or default_voice(), tokens, stream))
         return take
 
     def submit_errand(self, work: Callable[[ChatterboxTake], None]) -> ChatterboxTake:
         take = ChatterboxTake(say("turbo"), self.scheduler.wake)
         self.scheduler.submit_errand(Errand(take, functools.partial(work, take)))
         return take
+
+
+def text_of(seed: int) -> list[int]:
+    return [40 + seed % 50, *range(5, 5 + seed % 7)]
 
 
 @cache
@@ -200,14 +207,14 @@ def test_the_end_as_the_first_token_is_fed_back_as_upstreams_gpt2_loop_does(
     batch: Batch, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     eos = batch.slots.t3.eos
-    drawn = iter([eos, 5, 7])
+    drawn = iter([5, 7])
     monkeypatch.setattr(batch.slots, "read", lambda output: [[next(drawn, eos)]] * len(output))
     take = ChatterboxTake(say("turbo", seed=2), batch.scheduler.wake)
     batch.scheduler.submit(
-        Sequence(take, [40], SAMPLING, default_voice(), TOKENS, Stream(), tokens=[eos, 5], to_repeat=2)  # sent back
+        Sequence(take, [40], SAMPLING, default_voice(), TOKENS, Stream(), tokens=[eos, 5])  # sent back
     )
     list(take)
-    assert batch.whole[2] == [eos, 5, 7]
+    assert batch.whole[2] == [eos, 5, 5, 7]
     list(batch.submit(1))
     assert batch.whole[1] == [eos]
 
@@ -294,21 +301,6 @@ def test_a_cancelled_errand_is_not_done_and_one_between_two_steps_is(gated: Batc
 # Out of memory
 
 
-def limit_memory(monkeypatch: pytest.MonkeyPatch, fits: Callable[[int, int], bool]) -> list[tuple[int, int]]:
-    """T3's pass runs out of memory unless `fits(rows, tokens)`. Returns the refused passes."""
-    real, refused = T3.forward, []
-
-    def forward(t3: T3, x: Tensor, cache: Tensor, positions: Tensor, *args: Any, **options: Any) -> Tensor:
-        rows, tokens = positions.shape
-        if not fits(rows, tokens):
-            refused.append((rows, tokens))
-            raise torch.OutOfMemoryError("CUDA out of memory")
-        return real(t3, x, cache, positions, *args, **options)
-
-    monkeypatch.setattr(T3, "forward", forward)
-    return refused
-
-
 def test_a_step_that_does_not_fit_shrinks_the_batch_and_fails_no_take(
     batch: Batch, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -339,25 +331,40 @@ def test_a_step_that_does_not_fit_fails_no_take_that_is_alone_once_its_neighbour
     assert batch.scheduler._limit.current == batch.slots.size
 
 
-def test_a_take_that_starts_again_has_the_tokens_of_one_attempt(batch: Batch, monkeypatch: pytest.MonkeyPatch) -> None:
-    refused = limit_memory(monkeypatch, lambda rows, tokens: rows == 1 or tokens > 1 or batch.steps <= 5)
-    monkeypatch.setattr(batch.slots, "read", lambda output: [[100 + len(refused)]] * len(output))
-    takes = [batch.submit(seed) for seed in range(2)]
+@pytest.mark.parametrize("is_stream", [False, True])
+def test_a_take_that_was_sent_back_keeps_its_tokens_and_goes_on_after_them(
+    batch: Batch, monkeypatch: pytest.MonkeyPatch, *, is_stream: bool
+) -> None:
+    """What would be drawn in its next batch differs, as it may by rounding."""
+    limit_memory(monkeypatch, lambda rows, tokens: rows == 1 or tokens > 1 or batch.steps <= 5)
+    seeded = batch.slots._noise.seed
+    monkeypatch.setattr(batch.slots._noise, "seed", lambda slot, seed: seeded(slot, seed + len(batch.admitted)))
+    takes = [batch.submit(seed, tokens=40, stream=Stream() if is_stream else None) for seed in range(2)]
     for take in takes:
         list(take)
-    assert len(set(batch.whole[0])) == 2
-    assert batch.whole[1] == [102] * TOKENS, "rounding next to others may have drawn other tokens"
+    assert batch.admitted == [0, 1, 1]
+    known, slots = len(batch.given[-1]), Slots(parts("turbo").t3, 1, 500)
+    assert known == 5
+    for seed, start, end in ((2, 0, known), (3, known, 40)):  # its seeds, by the number of takes admitted before
+        slots.prefill(0, default_voice().result().prefix, text_of(1), SAMPLING, seed, tokens=batch.whole[1][:start])
+        assert batch.whole[1][start:end] == [int(slots.step()[0]) for _ in range(start, end)]
+        slots.release(0)
+    assert batch.hops == ([(seed, count) for seed in range(2) for count in (15, 27)] if is_stream else [])
 
 
-def test_the_wait_of_a_take_that_starts_again_counts_once(batch: Batch) -> None:
+def test_the_wait_of_a_take_that_was_sent_back_counts_once_and_without_its_tokens(batch: Batch) -> None:
     submitted_s = time.perf_counter()
     take = ChatterboxTake(say("turbo", seed=1), batch.scheduler.wake)
     for _ in range(100):
         take.mark_started()
     assert take.timings["queue_s"] <= time.perf_counter() - submitted_s
+    take._submitted_s -= 100.0
+    take.add_time("t3_s", 40.0)
+    take.mark_started()
+    assert 60.0 < take.timings["queue_s"] < 61.0 + time.perf_counter() - submitted_s
 
 
-def test_a_stream_that_starts_again_requests_no_hop_twice(batch: Batch, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_stream_that_was_sent_back_requests_no_hop_twice(batch: Batch, monkeypatch: pytest.MonkeyPatch) -> None:
     long_enough = threading.Event()
     limit_memory(monkeypatch, lambda rows, tokens: not (rows > 1 and tokens == 1 and long_enough.is_set()))
     real = Sequence.add_token
@@ -375,6 +382,7 @@ def test_a_stream_that_starts_again_requests_no_hop_twice(batch: Batch, monkeypa
     assert sorted(batch.hops) == [(0, 15), (0, 27), (1, 15), (1, 27)]
     assert [len(batch.whole[seed]) for seed in range(2)] == [40, 40]
     assert len(batch.admitted) == 3
+    assert len(batch.given[2]) > 20
 
 
 def test_a_text_that_does_not_fit_next_to_others_waits_for_them(batch: Batch, monkeypatch: pytest.MonkeyPatch) -> None:

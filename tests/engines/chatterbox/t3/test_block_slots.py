@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import cache
 
@@ -77,8 +78,10 @@ class Given(BlockNoise):
         return torch.stack([tokens for tokens, _ in drawn]), torch.stack([positions for _, positions in drawn])
 
 
-def occupy(slots: BlockSlots, slot: int, text: list[int], sampling: BlockSampling, seed: int = 0) -> None:
-    slots.prefill(slot, encode(slots.t3, VOICE), text, sampling, seed)
+def occupy(
+    slots: BlockSlots, slot: int, text: list[int], sampling: BlockSampling, seed: int = 0, *, tokens: Sequence[int] = ()
+) -> None:
+    slots.prefill(slot, encode(slots.t3, VOICE), text, sampling, seed, tokens=tokens)
 
 
 def is_over(slots: BlockSlots, slot: int, tokens: list[int]) -> bool:
@@ -161,6 +164,23 @@ def test_tokens_do_not_depend_on_the_batch() -> None:
             tokens.extend(tokens_by_slot[slot])
     for slot, sampling in zip((1, 3, 0), settings, strict=True):
         assert spoken[slot] == speak_alone(text_of(slot), sampling, seed=slot)
+
+
+@pytest.mark.parametrize(("block_size", "size", "context_step"), [(5, 1, 1), (16, 4, 128)])
+def test_blocks_that_are_read_in_another_batch_are_followed_by_those_of_one_batch(
+    block_size: int, size: int, context_step: int
+) -> None:
+    sampling = replace(SHORT, block_size=block_size, max_tokens=3 * block_size - 2)
+    whole = speak_alone(TEXT, sampling, seed=4)
+    assert len(whole) == sampling.max_tokens
+    for known in (block_size, 2 * block_size):
+        slots, slot = BlockSlots(ours(), size, 500, context_step=context_step), size // 2
+        if size > 1:
+            occupy(slots, 0, text_of(1), SHORT, seed=5)
+            slots.read(slots.step())
+        occupy(slots, slot, TEXT, sampling, seed=4, tokens=whole[:known])
+        assert slots.remaining_steps(slot) == len(whole) - known
+        assert whole[:known] + speak(slots, slot) == whole
 
 
 def test_a_slot_that_was_released_writes_no_further_block() -> None:

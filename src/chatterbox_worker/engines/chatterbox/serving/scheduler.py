@@ -3,8 +3,8 @@
 One thread owns the slots and steps them; tokens that are due go on to be rendered. On a GPU tokens are read one step
 late, so that the device never waits for the host to read them; a take may be stepped once more than needed, and that
 token is dropped. First chunks are admitted first (`queue_policy`). When memory runs out the batch shrinks: takes that
-no longer fit go to the front of the queue and start again. Their tokens depend only on their seed and, in the last bits
-of the logits, on the batch. Policy only: the models know what tokens and sound are.
+no longer fit go to the front of the queue, and go on with the tokens that they have. Tokens depend only on the seed,
+and in the last bits of the logits on the batch. Policy only: the models know what tokens and sound are.
 """
 
 from __future__ import annotations
@@ -243,10 +243,12 @@ class Scheduler:
         voice = sequence.voice.result()
         voice.use()
         sequence.take.mark_started()
-        seed, observe = sequence.take.utterance.seed, sequence.observe
-        self._slots.prefill(slot, voice.prefix, sequence.text_ids, sequence.sampling, seed, observe=observe)
+        seed, tokens = sequence.take.utterance.seed, sequence.tokens
+        self._slots.prefill(
+            slot, voice.prefix, sequence.text_ids, sequence.sampling, seed, tokens=tokens, observe=sequence.observe
+        )
         sequence.admitted_s = self._clock_s()
-        sequence.max_tokens = min(sequence.max_tokens, self._slots.remaining_steps(slot))
+        sequence.max_tokens = min(sequence.max_tokens, len(tokens) + self._slots.remaining_steps(slot))
 
     def _refuse(self, sequence: Sequence, failure: Exception) -> None:
         sequence.take.fail(answer_to(failure, _DOING))
@@ -283,11 +285,10 @@ class Scheduler:
 
     def _send_back(self, leaving: collections.abc.Sequence[Sequence]) -> None:
         """Return sequences to the queue that did not fit next to those still running."""
-        log.warning("out of memory: %d takes continue, %d start again later", len(self._running), len(leaving))
+        log.warning("out of memory: %d takes go on, %d go on later", len(self._running), len(leaving))
         self._limit.shrink(len(self._running))
         with self._changed:
             for sequence in reversed(leaving):
-                sequence.start_again()
                 self._waiting.put_back(sequence, sequence.take.utterance.turn)
 
     def _copy_attention(self, slot: int, sequence: Sequence) -> None:
@@ -311,7 +312,7 @@ class Scheduler:
 
     def _read_end(self, slot: int, sequence: Sequence) -> None:
         # upstream's GPT-2 loop checks for the end from the second token on; the first is fed back whatever it is
-        if self._slots.t3.is_gpt and len(sequence.tokens) == sequence.to_repeat:
+        if self._slots.t3.is_gpt and not sequence.tokens:
             self._read(slot, sequence, self._slots.t3.eos)
         else:
             self._finish(slot, sequence)
@@ -340,7 +341,6 @@ class Scheduler:
             log.warning("out of memory: a take has no times for its words")
         self._leave(slot)
         self._limit.record_success()
-        sequence.take.add_time("t3_s", self._clock_s() - sequence.admitted_s)
         self._render_and_time(sequence, is_whole=True)
 
     def _render_and_time(self, sequence: Sequence, *, is_whole: bool) -> None:
@@ -352,7 +352,8 @@ class Scheduler:
         return time.perf_counter() - self._render_s
 
     def _leave(self, slot: int) -> None:
-        del self._running[slot]
+        sequence = self._running.pop(slot)
+        sequence.take.add_time("t3_s", self._clock_s() - sequence.admitted_s)
         self._slots.release(slot)
 
     def _give_up(self, error: Exception) -> None:

@@ -28,8 +28,6 @@ class Sequence:
     stream: Stream | None = None
     """For a take whose hops are wanted before its end."""
     tokens: list[int] = field(default_factory=list)
-    to_repeat: int = 0
-    """How many tokens of a stream's earlier attempt are still to be drawn again."""
     codes: int = 0
     """How many of the tokens are speech and not special."""
     observe: bool = False
@@ -43,19 +41,6 @@ class Sequence:
 
     def add_token(self, token: int) -> bool:
         """Add the next token; True if a hop of the stream is due."""
-        if self.to_repeat:
-            self.to_repeat -= 1
-            return False
         self.tokens.append(token)
         self.codes += token < SPEECH_CODES
         return self.stream is not None and self.stream.clock.is_due(self.codes)
-
-    def start_again(self) -> None:
-        """After it was sent back. In another batch rounding can draw other tokens, so the earlier ones are dropped.
-
-        A stream draws as many again and keeps the earlier ones, because their sound may have been returned.
-        """
-        if self.stream is None:
-            self.tokens.clear()
-            self.codes = 0
-        self.to_repeat = len(self.tokens)

@@ -76,8 +76,8 @@ class ChatterboxTake:
         self._align = align
 
     def mark_started(self) -> None:
-        """The take has left the queue. The last call counts: a take that did not fit into memory starts again."""
-        self._timings["queue_s"] = time.perf_counter() - self._submitted_s
+        """The take has left the queue. The last call counts: a take that did not fit into memory leaves it again."""
+        self._timings["queue_s"] = time.perf_counter() - self._submitted_s - self._timings.get("t3_s", 0.0)
 
     def add_time(self, stage: str, seconds: float) -> None:
         self._timings[stage] = self._timings.get(stage, 0.0) + seconds

@@ -41,10 +41,12 @@ class TextAttention:
         self._queries = [torch.zeros(size * length, t3.head_dim, device=t3.device, dtype=dtype) for _ in self._heads]
         self._starts = torch.arange(size, device=t3.device)[:, None] * length
 
-    def observer(self, positions: Tensor) -> Observe:
-        """For `T3.forward` at these positions (r, n) of the first r rows: stores the conditional rows' queries."""
+    def observer(self, positions: Tensor, first: int = 0) -> Observe:
+        """For `T3.forward` at these positions (r, n) of the rows from slot `first` on: stores the conditional rows'
+        queries.
+        """
         rows = self._t3.rows
-        at = (self._starts[: len(positions) // rows] + positions[::rows]).flatten()
+        at = (self._starts[first : first + len(positions) // rows] + positions[::rows]).flatten()
 
         def observe(layer: int, query: Tensor) -> None:
             for (observed, head), queries in zip(self._heads, self._queries, strict=True):

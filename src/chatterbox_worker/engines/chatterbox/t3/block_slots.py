@@ -137,6 +137,7 @@ class BlockSlots(Decoder):
         sampling: Sampling | BlockSampling,
         seed: int,
         *,
+        tokens: Sequence[int] = (),
         observe: bool = False,  # noqa: ARG002 - as of every decoder
     ) -> None:
         self._check_free(slot)
@@ -156,10 +157,15 @@ class BlockSlots(Decoder):
         own_cache = self._cache[:, first : first + self.t3.rows]
         own_cache[:, 0, :, : prefix.length] = prefix.keys_values
         own_cache[:, 1, :, : prefix.length].fill_(0)  # nothing but zeros comes out of layers without biases for zeros
-        self._clear(slot, filled, prefix.length + padded)
+        self._clear(slot, filled, max(prefix.length + padded, filled + len(tokens)))
         embeddings = torch.nn.functional.pad(embeddings, (0, 0, 0, padded - text))
         shape = self.context_of(prefix.length + padded), padded
         self._prefill(shape, *self._text(embeddings, first, prefix.length, text))
+        if tokens:
+            blocks_read = self.t3.embed_block(self.t3.to_device(tokens).view(-1, sampling.block_size)).flatten(0, 1)
+            spoken = blocks_read.expand(self.t3.rows, -1, -1)
+            last = self._read_tokens(slot, filled, spoken, sampling.block_size, in_blocks=True)
+            self._hidden[first : first + self.t3.rows] = last
         blocks = room // sampling.block_size + 1
         budget = min(
             sampling.max_tokens,
@@ -170,9 +176,10 @@ class BlockSlots(Decoder):
         self._noise.seed(slot, seed)
         self._utterances += 1
         self._block[slot].fill_(self._mask)
-        for counts, value in zip(self._counts, (filled, budget, 0, 0, self._utterances, 0), strict=True):
+        start, left, number = filled + len(tokens), budget - len(tokens), len(tokens) // sampling.block_size
+        for counts, value in zip(self._counts, (start, left, number, 0, self._utterances, 0), strict=True):
             counts[slot].fill_(value)
-        self._occupants[slot] = _Occupant(self._utterances, filled, budget, sampling.block_size, filled)
+        self._occupants[slot] = _Occupant(self._utterances, start, left, sampling.block_size, start)
 
     def release(self, slot: int) -> None:
         self._left[slot].fill_(1)  # its block is the last: steps of higher slots compute it too

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from chatterbox_worker.engines.chatterbox.device.graphs import Graphed
+from chatterbox_worker.engines.chatterbox.t3.attention import Observe
 from chatterbox_worker.engines.chatterbox.t3.block_sampling import BlockSampling
 from chatterbox_worker.engines.chatterbox.t3.model import T3, Prefix
 from chatterbox_worker.engines.chatterbox.t3.sampling import Sampling
@@ -20,6 +21,7 @@ from chatterbox_worker.engines.chatterbox.t3.sampling import Sampling
 CONTEXT_STEP = 128  # positions, on a GPU: a smaller step means more graphs, a larger one reads more than is used
 TEXT_STEP = 32  # positions, on a GPU: texts are padded to a captured length
 LONGEST_TEXT = 512  # positions that are captured in advance; longer texts run without a graph
+TOKENS_AT_ONCE = TEXT_STEP  # of an utterance's own tokens: no more than the shortest text on a GPU
 
 Shape = tuple[int, int, bool]
 """Slots computed, positions attended to, whether the logits are sorted."""
@@ -92,11 +94,14 @@ class Decoder(ABC):
         sampling: Sampling | BlockSampling,
         seed: int,
         *,
+        tokens: Sequence[int] = (),
         observe: bool = False,
     ) -> None:
-        """Put an utterance into a free slot; the next step is its first.
+        """Put an utterance into a free slot; the next step is its first, or the one after `tokens`.
 
-        `text_ids` as in `T3.embed_text`; `seed` is 0 to 2**63 - 1. `observe`: its attention to the text is wanted.
+        `text_ids` as in `T3.embed_text`; `seed` is 0 to 2**63 - 1. `tokens`: those that `read` has returned for it in
+        another slot or batch, none of which ended it. They are read after the text, and it goes on as it would have
+        there. `observe`: its attention to the text is wanted.
 
         Raises:
             InvalidRequest: the text does not fit.
@@ -202,6 +207,34 @@ class Decoder(ABC):
         first = slot * self.t3.rows
         self._cache[:, first : first + self.t3.rows, :, start : self._dirty[slot]].fill_(0)
         self._dirty[slot] = end
+
+    def _read_tokens(
+        self,
+        slot: int,
+        start: int,
+        embeddings: Tensor,
+        part: int,
+        *,
+        in_blocks: bool = False,
+        observer: Callable[[Tensor], Observe] | None = None,
+    ) -> Tensor:
+        """Read an utterance's own tokens, embeddings (rows, n, width), from position `start` on.
+
+        `part` of them at a time, so that little memory is needed; `in_blocks`: each part attends to itself as a whole.
+        `observer` as `TextAttention.observer` of this slot. Returns the last hidden state, (rows, width).
+        """
+        rows = self.t3.rows
+        cache, hidden = self._cache[:, slot * rows : (slot + 1) * rows], embeddings
+        for x in torch.split(embeddings, part, 1):
+            end = start + x.shape[1]
+            positions = torch.arange(start, end, device=self.t3.device).expand(rows, -1)
+            hidden = self.t3.forward(
+                x, cache, positions, self.context_of(end),
+                until=torch.full_like(positions, end - 1) if in_blocks else None,
+                observe=None if observer is None else observer(positions),
+            )  # fmt: skip
+            start = end
+        return hidden[:, -1]
 
     def _all_step_shapes(self, *, sorts: bool) -> list[Shape]:
         counts = [count for count in (1 << bit for bit in range(self.size.bit_length())) if count < self.size]

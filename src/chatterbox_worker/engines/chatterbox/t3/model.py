@@ -208,7 +208,7 @@ class T3:
         """
         if not ids or min(ids) < 0 or max(ids) >= self._text.shape[0]:
             raise ValueError(f"text ids must be in 0..{self._text.shape[0] - 1}, got {list(ids)}")
-        text = self._text[self._to_device(ids)]
+        text = self._text[self.to_device(ids)]
         bos = self._speech[self.bos : self.bos + 1]
         if self.is_gpt:
             return torch.cat([text, bos])[None]
@@ -223,7 +223,7 @@ class T3:
             return torch.stack([torch.cat([text + positions, bos]), unguided])
         return torch.stack([torch.cat([text + positions, bos, bos]), torch.cat([positions, bos, bos])])
 
-    def _to_device(self, ids: Sequence[int]) -> Tensor:
+    def to_device(self, ids: Sequence[int]) -> Tensor:
         """The ids on the device, without waiting for its pending work."""
         tensor = torch.tensor(ids)
         return tensor.pin_memory().to(self.device, non_blocking=True) if self.device.type == "cuda" else tensor

@@ -18,7 +18,7 @@ from torch import Tensor
 from chatterbox_worker.engines.chatterbox.device.graphs import Graphed, recorder_of
 from chatterbox_worker.engines.chatterbox.t3.attention import ObservedText, TextAttention
 from chatterbox_worker.engines.chatterbox.t3.block_sampling import BlockSampling
-from chatterbox_worker.engines.chatterbox.t3.decoder import Decoder, Shape, TextShape
+from chatterbox_worker.engines.chatterbox.t3.decoder import TOKENS_AT_ONCE, Decoder, Shape, TextShape
 from chatterbox_worker.engines.chatterbox.t3.kernels import operators
 from chatterbox_worker.engines.chatterbox.t3.model import T3, Prefix
 from chatterbox_worker.engines.chatterbox.t3.sampling import (
@@ -111,6 +111,7 @@ class Slots(Decoder):
         sampling: Sampling | BlockSampling,
         seed: int,
         *,
+        tokens: Sequence[int] = (),
         observe: bool = False,
     ) -> None:
         self._check_free(slot)
@@ -132,20 +133,36 @@ class Slots(Decoder):
         first = slot * self.t3.rows
         own_cache = self._cache[:, first : first + self.t3.rows]
         own_cache[:, :, :, : prefix.length] = prefix.keys_values[:, None]
-        self._clear(slot, filled, prefix.length + padded)
+        self._clear(slot, filled, max(prefix.length + padded, filled + len(tokens)))
         embeddings = torch.nn.functional.pad(embeddings, (0, 0, 0, padded - text))
         shape = self.context_of(prefix.length + padded), padded
         self._prefill(shape, *self._text(embeddings, first, prefix.length, text))
+        ids = self._read_drawn(slot, filled, tokens, observe=observe) if tokens else None
         self._sampling.put(slot, sampling)
         self._noise.seed(slot, seed)
         self._penalties[slot].fill_(1.0)  # an assignment to one element would wait for the device
-        self._penalties[slot, self.t3.bos].fill_(sampling.repetition_penalty)
-        self._set_counts(slot, position=filled, active=1)
+        if ids is None or not self.t3.is_gpt:
+            self._penalties[slot, self.t3.bos].fill_(sampling.repetition_penalty)
+        if ids is not None:
+            self._penalties[slot].index_fill_(0, ids, sampling.repetition_penalty)
+        used = filled + len(tokens)
+        self._set_counts(slot, drawn=len(tokens), position=used, active=1)
         self._settle()
-        self._occupants[slot], self._used[slot], self._drawn[slot] = sampling, filled, 0
+        self._occupants[slot], self._used[slot], self._drawn[slot] = sampling, used, len(tokens)
         if observe and self._aligned_heads:
             self._observed[slot] = ObservedText(prefix.length, len(text_ids), filled)
         self._summarise()
+
+    def _read_drawn(self, slot: int, start: int, tokens: Sequence[int], *, observe: bool) -> Tensor:
+        """Read tokens that were drawn elsewhere, from position `start` on, and return them on the device."""
+        t3, attention = self.t3, self._attention if observe else None
+        ids = t3.to_device(tokens)
+        steps = torch.arange(len(tokens), device=t3.device)
+        x = t3.embed_speech(ids, steps).view(len(tokens), t3.rows, t3.width).transpose(0, 1)
+        observer = None if attention is None else functools.partial(attention.observer, first=slot)
+        hidden = self._read_tokens(slot, start, x, TOKENS_AT_ONCE, observer=observer)
+        self.logits[slot * t3.rows : (slot + 1) * t3.rows] = t3.logits(hidden)
+        return ids
 
     @property
     def steps_left(self) -> int:
@@ -158,11 +175,11 @@ class Slots(Decoder):
         self._observed.pop(slot, None)
         self._summarise()
         self._speculative.reset()  # also for a neighbour: it was not called in the steps of both
-        self._set_counts(slot, position=0, active=0)
+        self._set_counts(slot, drawn=0, position=0, active=0)
 
-    def _set_counts(self, slot: int, *, position: int, active: int) -> None:
+    def _set_counts(self, slot: int, *, drawn: int, position: int, active: int) -> None:
         rows = slice(slot * self.t3.rows, (slot + 1) * self.t3.rows)
-        for tensor, value in ((self._counts[0], 0), (self._counts[1], position), (self._active, active)):
+        for tensor, value in ((self._counts[0], drawn), (self._counts[1], position), (self._active, active)):
             tensor[rows].fill_(value)
 
     @torch.inference_mode()
