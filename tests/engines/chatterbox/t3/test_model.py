@@ -7,7 +7,10 @@ from dataclasses import replace
 
 import pytest
 import torch
+from chatterbox.models.t3.llama_configs import LLAMA_520M_CONFIG_DICT
 from torch import Tensor
+from transformers import LlamaConfig
+from transformers.models.llama.modeling_llama import LlamaRotaryEmbedding
 
 from chatterbox_worker.engines.chatterbox.t3.block_sampling import BlockSampling
 from chatterbox_worker.engines.chatterbox.t3.linear import Precision
@@ -116,6 +119,14 @@ def test_a_voice_with_next_to_no_prompt_is_upstreams(model: str, prompt: int) ->
     mine = speak_alone(model, 5, noise=random_noise, voice=voice)
     assert largest_difference(mine.logits, theirs.logits) < 1e-4
     assert mine.tokens == theirs.tokens
+
+
+def test_rotations_are_those_of_transformers_up_to_the_longest_context() -> None:
+    """Near positions, as in the comparisons above, do not show the slow frequencies."""
+    theirs, table = LlamaRotaryEmbedding(LlamaConfig(**LLAMA_520M_CONFIG_DICT)), ours("english")._rotary.table
+    positions = torch.arange(len(table))
+    for mine, expected in zip(table[:, :64].chunk(2, 1), theirs(table, positions[None]), strict=True):
+        torch.testing.assert_close(mine, expected[0, :, :32], rtol=0, atol=1e-5)
 
 
 def test_emotion_changes_the_logits() -> None:
@@ -242,8 +253,9 @@ def test_what_does_not_fit_is_refused_and_leaves_the_slot_free(model: str) -> No
     with pytest.raises(InvalidRequest, match="tokens") as error:
         occupy(slots, 0, model, text=[255] * 200)
     assert error.value.field == "text"
-    with pytest.raises(ValueError, match="text ids"):
-        occupy(slots, 0, model, text=[1_000_000])
+    for outside in ([1_000_000], [5, -1], []):
+        with pytest.raises(ValueError, match="text ids"):
+            occupy(slots, 0, model, text=outside)
     wrong = Sampling(top_k=5) if model == "english" else Sampling(cfg_weight=0.5)
     for unfit in (wrong, BlockSampling()):
         with pytest.raises(ValueError, match="does not sample"):
