@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from importlib.metadata import PackageNotFoundError
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, NoReturn
@@ -15,7 +16,14 @@ from chatterbox_worker.config.values import KERNEL_FAMILIES
 from chatterbox_worker.engines.chatterbox import parts
 from chatterbox_worker.engines.chatterbox.checkpoint.layout import LAYOUTS
 from chatterbox_worker.engines.chatterbox.checkpoint.locate import find
-from chatterbox_worker.engines.chatterbox.kernels.compiled import COMPILED, Binary, CompiledKernels, shared_folder
+from chatterbox_worker.engines.chatterbox.kernels import launch
+from chatterbox_worker.engines.chatterbox.kernels.compiled import (
+    COMPILED,
+    Binary,
+    CompiledKernels,
+    _compiler,
+    shared_folder,
+)
 from chatterbox_worker.engines.chatterbox.kernels.launch import Kernel
 from chatterbox_worker.engines.chatterbox.kernels.proven import CAPABILITIES, PROVEN, Family, families
 from chatterbox_worker.engines.chatterbox.parts import _use_kernels
@@ -53,6 +61,17 @@ def test_without_a_compiler_only_those_who_asked_for_kernels_get_an_error(monkey
     for setting in ("on", "measure", "step"):
         with pytest.raises(NotReady, match=f"CHATTERBOX_KERNELS is {setting}, .* set it to off"):
             families(setting, CUDA, "fast")
+    assert not families("off", CUDA, "fast")
+
+
+@pytest.mark.parametrize("profile", ["int8", "nf4"])
+def test_weights_that_the_kernels_do_not_read_are_refused_by_name(
+    monkeypatch: pytest.MonkeyPatch, profile: str
+) -> None:
+    monkeypatch.setattr("importlib.util.find_spec", lambda _: object())
+    with pytest.raises(NotReady, match=f"CHATTERBOX_KERNELS is on, but the kernels do not read {profile} weights"):
+        families("on", CUDA, profile)
+    assert not families("off", CUDA, profile)
 
 
 def test_a_kernel_is_compiled_once_for_its_source_and_its_settings(tmp_path: Path) -> None:
@@ -63,10 +82,12 @@ def test_a_kernel_is_compiled_once_for_its_source_and_its_settings(tmp_path: Pat
         compiled.append(source.read_text())
         return Binary("attend", b"\x7fELF\n\x00", "a listing", 128, 64, overlaps=True)
 
+    (tmp_path / "made").mkdir()  # as the process makes folders that other users may read
     image, own = CompiledKernels(), CompiledKernels()
     image.write_to(shared_folder(tmp_path))
-    own.write_to(tmp_path / "own")
+    own.write_to(tmp_path / "new" / "own")
     first = image.get(source, ("attend", 90), compile_kernel)
+    assert shared_folder(tmp_path).stat().st_mode & 0o777 == tmp_path.joinpath("made").stat().st_mode & 0o777
     own.read_from(shared_folder(tmp_path))
     again = own.get(source, ("attend", 90), compile_kernel)
     assert (again.name, again.code, again.shared_bytes, again.threads, again.overlaps) == (
@@ -143,7 +164,29 @@ def test_kernels_compile_for_a_model_without_values(monkeypatch: pytest.MonkeyPa
         assert out.shape == query.shape
     splits = [each[1] for settings in asked for each in settings if isinstance(each, tuple) and each[0] == "splits"]
     assert splits == [1] * len(CAPABILITIES) + [4] * len(CAPABILITIES)
+    types = ("*bf16", "*bf16", "*i64", "*i64", "*bf16", "*fp32", "*i32")
+    assert {settings[6:20] for settings in asked} == {(*types, *(True for _ in types))}
     assert {settings[:3] for settings in asked} == {("attend", 10 * major + minor, 4) for major, minor in CAPABILITIES}
+
+
+def test_integers_and_odd_addresses_are_compiled_as_they_are() -> None:
+    tensor = torch.zeros(9)
+    assert [launch._type_of(each) for each in (tensor, 3)] == ["*fp32", "i32"]
+    assert [launch._is_aligned(each) for each in (tensor, tensor[1:], tensor[4:], 16)] == [True, False, True, False]
+
+
+def test_the_compilers_version_is_found_in_any_of_its_distributions(monkeypatch: pytest.MonkeyPatch) -> None:
+    installed = {"pytorch-triton": "3.6"}
+
+    def version(name: str) -> str:
+        if name not in installed:
+            raise PackageNotFoundError(name)
+        return installed[name]
+
+    monkeypatch.setattr("importlib.metadata.version", version)
+    assert _compiler() == "3.6"
+    installed.clear()
+    assert _compiler() == "unknown"
 
 
 class _Networks:
