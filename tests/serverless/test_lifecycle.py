@@ -209,7 +209,7 @@ def test_no_text_voice_audio_or_key_stands_in_any_log_line(tmp_path: Path, level
                 "BUCKET_ENDPOINT_URL": "http://127.0.0.1:9/b", "BUCKET_ACCESS_KEY_ID": marker,
                 "BUCKET_SECRET_ACCESS_KEY": marker}  # fmt: skip
     with open_queue(TONE, tmp_path, **settings) as queue:
-        answers = [queue.run(job_input, timeout_s=300, **beside) for job_input, beside in jobs]
+        answers = [queue.run(job_input, timeout_s=300, **more) for job_input, more in jobs]
         lines = list(queue.log_lines)
 
     assert [answer["status"] for answer in answers] == ["COMPLETED"] * 2 + ["FAILED"] * 6
