@@ -69,6 +69,8 @@ def test_a_good_value_is_taken(name: str, text: str, setting: str, value: object
         ("CHATTERBOX_PREPARED_WEIGHTS", "packs", "beside, off or an absolute path"),
         ("CHATTERBOX_PROFILE", "quick", "auto, exact, fast, int8 or nf4"),
         ("CHATTERBOX_KERNELS", "step,auto", "auto, on, off or measure, or families separated by commas: 'auto' is not"),
+        ("CHATTERBOX_KERNELS", ",", "',' is not one of step, step_of_8, step_of_16, sound or feed_forward"),
+        ("CHATTERBOX_KERNELS", "sound,step_of_8", "step_of_8 is a part of step: name step, too"),
         ("CHATTERBOX_CONCURENCY", "4", "did you mean CHATTERBOX_CONCURRENCY"),
         ("CHATTERBOX_ZZZ", "1", "known are"),
     ],

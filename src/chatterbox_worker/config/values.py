@@ -83,12 +83,14 @@ def one_of(*known: str) -> Callable[[str], str]:
 def kernels(text: str) -> str:
     if text.lower() in KERNEL_CHOICES:
         return text.lower()
-    given = names(text)
+    given = names(text) or (text,)
     if unknown := [name for name in given if name not in KERNEL_FAMILIES]:
         raise ValueError(
             f"it must be {choices(KERNEL_CHOICES)}, or families separated by commas: {quote(unknown[0])} is not one of "
             f"{choices(KERNEL_FAMILIES)}"
         )
+    if "step" not in given and (of_rows := [name for name in given if name.startswith("step_of_")]):
+        raise ValueError(f"{of_rows[0]} is a part of step: name step, too")
     return ",".join(given)
 
 

@@ -120,9 +120,16 @@ def test_what_does_not_fit_proves_nothing_and_other_failures_are_raised(monkeypa
     def fast() -> Comparison:
         return Comparison({}, {Family.STEP: RIGHT})
 
+    def rows() -> Comparison:
+        return Comparison({}, {Family.STEP_OF_8: RIGHT})
+
     networks: Any = torch.zeros(())
     monkeypatch.setattr(measured_kernels, "_cases", lambda *_: [no_memory, slow, fast])
     assert measure(networks, networks) == {Family.STEP}
+    monkeypatch.setattr(measured_kernels, "_cases", lambda *_: [rows])
+    assert not measure(networks, networks)
+    monkeypatch.setattr(measured_kernels, "_cases", lambda *_: [fast, rows])
+    assert measure(networks, networks) == {Family.STEP, Family.STEP_OF_8}
     monkeypatch.setattr(measured_kernels, "_cases", lambda *_: [fast, broken])
     with pytest.raises(ValueError, match="a launch failed"):
         measure(networks, networks)
