@@ -94,7 +94,7 @@ class Settings:
         values.one_of("auto", *PROFILES),
         "Precision: `exact` (fp32), `fast` (bf16 T3), `int8` (8-bit T3; GPU: bf16 activations, CPU: bf16 flow), "
         "`nf4` (4-bit T3; GPU with the extra `nf4` only); auto: fast on a GPU that has bfloat16 "
-        "(compute capability 8.0), int8 on a CPU with VNNI or AMX, else exact.",
+        "(compute capability 8.0), int8 on a CPU with AVX2, else exact.",
     )
     prepared_weights: str = _setting(
         "beside",

@@ -20,14 +20,15 @@ CPU_PROFILES: Mapping[str, tuple[str, ...]] = MappingProxyType({
     "amx_int8": ("int8", "exact", "fast"),
     "avx512_vnni": ("int8", "exact", "fast"),
     "avx_vnni": ("int8", "exact", "fast"),
+    "avx2": ("int8", "exact", "fast"),
     "": ("exact", "int8", "fast"),
 })  # fmt: skip
 """The profiles from the fastest to the slowest on a CPU with this flag of /proc/cpuinfo; the first flag decides.
 
-Times upstream's speed (nano, 5 s, 2 cores): exact 1.39 and int8 1.80 on a Xeon with AMX (one run), exact 1.71 and int8
-2.40 on an EPYC with VNNI and bfloat16 (bench/RESULTS.md). Without VNNI int8 has 7-bit activations and the flow stays in
-float32; not measured, so exact stays first. Where bfloat16 has no instructions, `fast` is several times slower; with
-AMX it is not measured.
+Times upstream's speed (nano, 5 s, 2 cores; bench/RESULTS.md): exact 2.06 and int8 3.05 on an EPYC with AVX-512 VNNI and
+bfloat16, 1.44 and 1.59 on one with AVX2 only, 1.39 and 1.80 on a Xeon with AMX (one run, before later changes). Without
+VNNI int8 has 7-bit activations, which cost 1.5 of 32 dB, and the flow stays in float32. Nothing is known without AVX2.
+`fast` is 1.79 on the first, and several times slower without instructions for bfloat16; with AMX it is not measured.
 """
 
 
