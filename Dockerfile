@@ -103,7 +103,7 @@ RUN --mount=type=secret,id=hf_token \
 # prepares the weights again. The original files that this replaces are left out.
 FROM bake AS prepare
 COPY src/chatterbox_worker/command.py src/chatterbox_worker/files.py src/chatterbox_worker/mounts.py \
-     chatterbox_worker/
+     src/chatterbox_worker/ranges.py chatterbox_worker/
 COPY src/chatterbox_worker/config/ chatterbox_worker/config/
 COPY src/chatterbox_worker/engines/chatterbox/pack.py chatterbox_worker/engines/chatterbox/
 COPY src/chatterbox_worker/engines/chatterbox/checkpoint/ chatterbox_worker/engines/chatterbox/checkpoint/

@@ -55,18 +55,30 @@ def test_weights_are_prepared_with_only_the_code_that_this_imports() -> None:
 
 def imported_modules(start: Path) -> set[Path]:
     """The package's files that importing `start` needs, relative to the root, with the __init__ files above them."""
+    package = ROOT / "src/chatterbox_worker"
     found, open_files = set[Path](), [start]
     while open_files:
         path = open_files.pop()
-        parents = [each / "__init__.py" for each in path.parents if each.is_relative_to(ROOT / "src/chatterbox_worker")]
-        for file in (path, *parents):
-            found.add(file.relative_to(ROOT))
-        for node in ast.walk(ast.parse(path.read_text())):
+        if not path.is_file() or path.relative_to(ROOT) in found:
+            continue
+        found.add(path.relative_to(ROOT))
+        open_files += [each / "__init__.py" for each in path.parents if each.is_relative_to(package)]
+        tree = ast.parse(path.read_text())
+        tree.body = [each for each in tree.body if not _is_for_others(each)]
+        for node in ast.walk(tree):
             if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("chatterbox_worker"):
                 module = ROOT / "src" / (node.module or "").replace(".", "/")
-                names = [module.with_suffix(".py"), *(module / f"{alias.name}.py" for alias in node.names)]
-                open_files += [file for file in names if file.is_file() and file.relative_to(ROOT) not in found]
+                open_files += [module.with_suffix(".py"), module / "__init__.py"]
+                open_files += [module / f"{alias.name}.py" for alias in node.names]
+                open_files += [module / alias.name / "__init__.py" for alias in node.names]
     return found
+
+
+def _is_for_others(statement: ast.stmt) -> bool:
+    """Whether only a type checker runs it, or whoever asks the package for a name that it imports on first use."""
+    if isinstance(statement, ast.If):
+        return ast.unparse(statement.test) == "TYPE_CHECKING"
+    return isinstance(statement, ast.FunctionDef) and statement.name == "__getattr__"
 
 
 @pytest.mark.parametrize(("runtime", "profiles"), [("cuda", ["fast"]), ("cpu", ["exact", "int8"])])
