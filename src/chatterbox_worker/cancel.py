@@ -13,7 +13,7 @@ Progress = Callable[[int, int, float], None]
 
 
 class _Cancellable(Protocol):
-    def cancel(self) -> None: ...
+    def cancel(self) -> object: ...
 
 
 _Held = TypeVar("_Held", bound=_Cancellable)

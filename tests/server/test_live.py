@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import threading
+from contextlib import ExitStack
 from typing import Any
 
 import httpx2
 import pytest
 from openai import OpenAI
 
+from chatterbox_worker.config import Settings
 from support import http_calls
 from support.serving import HeldEngine, wait_for
 
@@ -52,6 +54,23 @@ def test_a_client_that_disconnects_before_the_audio_frees_its_takes(
 
     wait_for(lambda: all(take.cancelled.is_set() for take in engine.takes))
     wait_for(lambda: _inside(live_url) == 0)
+
+
+@pytest.mark.parametrize("options", [{}, {"stream_format": "audio"}, {"candidates": 2}])
+def test_a_client_that_disconnects_before_a_thread_is_free_frees_its_place(
+    live_url: str, engine: HeldEngine, settings: Settings, options: dict[str, Any]
+) -> None:
+    engine.hold_after(0)
+    url = f"{live_url}/v1/audio/speech"
+    with ExitStack() as busy:
+        for number in range(settings.concurrency):
+            busy.enter_context(http_calls.left_post(url, {"input": f"Number {number}."}))
+        wait_for(lambda: len(engine.takes) == settings.concurrency)
+        with http_calls.left_post(url, {"input": "One that waits.", **options}):
+            wait_for(lambda: _inside(live_url) > settings.concurrency)
+        wait_for(lambda: _inside(live_url) == settings.concurrency)
+
+        assert len(engine.takes) == settings.concurrency
 
 
 def test_a_client_that_disconnects_during_the_audio_frees_its_takes(live_url: str, engine: HeldEngine) -> None:

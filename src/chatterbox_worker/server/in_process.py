@@ -82,7 +82,10 @@ class LocalBackend:
 
         self._scopes.add(scope)
         try:
-            return await asyncio.get_running_loop().run_in_executor(self._executor, work)
+            return await asyncio.wrap_future(scope.hold(self._executor.submit(work)))
+        except asyncio.CancelledError:
+            scope.check()  # before a thread was free
+            raise
         finally:
             self._scopes.discard(scope)
 
@@ -90,7 +93,7 @@ class LocalBackend:
         live = LocalStream(asyncio.get_running_loop(), self._unloader, request, scope, self._resumed.submit)
         self._scopes.add(scope)
         live.running.add_done_callback(lambda _: self._scopes.discard(scope))
-        self._executor.submit(live.run)
+        live.begin(self._executor.submit)
         await live.first_piece()
         return live
 

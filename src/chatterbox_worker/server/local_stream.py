@@ -6,10 +6,12 @@ import asyncio
 import math
 import threading
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from concurrent.futures import Future
 
 from chatterbox_worker.answer import SpeechInfo, SpokenWord
 from chatterbox_worker.audio.clip import Audio
 from chatterbox_worker.cancel import CancelScope
+from chatterbox_worker.errors import Cancelled
 from chatterbox_worker.request import AudioRequest
 from chatterbox_worker.server.idle_unload import IdleUnloader
 from chatterbox_worker.synthesis.audio_stream import AudioStream
@@ -46,7 +48,6 @@ class LocalStream:
         self._info: SpeechInfo | None = None
         self._words: Sequence[SpokenWord] = ()  # grows while the speech is generated
         self.running: asyncio.Future[None] = loop.create_future()
-        scope.hold(self)
 
     @property
     def sample_rate(self) -> int:
@@ -55,6 +56,12 @@ class LocalStream:
     def watch(self, report: Callable[[bool], None]) -> None:
         self._report = report
         report(self._is_generating)
+
+    def begin(self, submit: Callable[[Callable[[], None]], Future[None]]) -> None:
+        """Runs when a thread is free, unless the scope is cancelled before."""
+        self._first_run = submit(self.run)
+        self._first_run.add_done_callback(self._end_if_it_never_ran)
+        self._scope.hold(self)
 
     def run(self) -> None:
         """Runs in a worker thread, until the speech has ended or its reader is far behind."""
@@ -68,7 +75,8 @@ class LocalStream:
             self._end(None)
 
     def cancel(self) -> None:
-        """Lets a thread find the cancelled scope, if none is at work."""
+        """Waits for no thread, and lets one find the cancelled scope, if none is at work."""
+        self._first_run.cancel()
         self._go_on_below(math.inf)
 
     async def first_piece(self) -> None:
@@ -134,6 +142,10 @@ class LocalStream:
             if waits:
                 self._call(self._set_generating, False)
         return waits
+
+    def _end_if_it_never_ran(self, first_run: Future[None]) -> None:
+        if first_run.cancelled():
+            self._end(Cancelled("the request was cancelled"))
 
     def _end(self, last: Exception | None) -> None:
         def end() -> None:
