@@ -95,6 +95,10 @@ ROWS = [
     Row("POST", "/voices", file=True, status=201, keys=("voice_id", "message")),
     Row("GET", "/voices", answer=["default", "alice"]),
     Row("DELETE", "/voices/alice", answer={"message": "Voice 'alice' deleted successfully."}),
+    # OpenAI's libraries
+    Row("DELETE", "/v1/audio/voices/alice", answer={"id": "alice", "object": "audio.voice.deleted", "deleted": True}),
+    Row("DELETE", "/v1/audio/voices/default", status=400, keys=("error",)),
+    Row("DELETE", "/v1/audio/voices/nobody", status=404, keys=("error",)),
     # what Open WebUI and SillyTavern send with the settings of docs/HTTP.md
     Row(
         "POST", "/v1/audio/speech", {"model": "multilingual", "input": "Hi.", "voice": "default"}, mimetype="audio/mpeg"
@@ -265,8 +269,10 @@ async def test_the_lists_show_what_is_served_and_what_a_page_needs(open_server: 
 @pytest.mark.parametrize(
     ("method", "path", "code", "message"),
     [
-        ("GET", "/nope", "not_found", "there is no such route"),
-        ("GET", "/v1/nope", "not_found", "did you mean GET /v1/voices?"),
+        ("GET", "/nope", "not_found", "there is no such route; GET /docs lists those that there are"),
+        ("GET", "/v1/model", "not_found", "did you mean GET /v1/models?"),
+        ("POST", "/v1/audio/transcriptions", "not_found", "GET /docs lists those that there are"),
+        ("POST", "/v1/chat/completions", "not_found", "GET /docs lists those that there are"),
         ("PUT", "/tts", "method_not_allowed", "PUT /tts: this route takes POST"),
         ("GET", "/tts", "method_not_allowed", "this route takes POST"),
         ("GET", "/v1/audio/speech", "method_not_allowed", "this route takes POST"),

@@ -26,6 +26,7 @@ else:
 with Path(sample).open("rb") as file:
     voice = client.audio.voices.create(name="made-by-python", audio_sample=file, consent="cons_1")
 assert (voice.id, voice.object) == ("made-by-python", "audio.voice")
+assert client.audio.voices.delete(voice.id).deleted
 
 
 async def events() -> None:

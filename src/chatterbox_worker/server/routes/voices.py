@@ -140,9 +140,21 @@ async def voice_file(voice_id: _VoiceId, state: State) -> Response:
 
 @router.delete("/voices/{voice_id}")
 async def delete_voice(voice_id: _VoiceId, state: State) -> dict[str, str]:
-    requests.check_deletable(str(bodies.voice_id(voice_id)), state.settings, field="voice_id")
-    await state.backend.delete_voice(_check_has_recording(voice_id, state))
+    await _delete(voice_id, state)
     return {"message": f"Voice '{voice_id}' deleted successfully."}
+
+
+@router.delete("/v1/audio/voices/{voice_id}")
+async def delete_openai_voice(voice_id: _VoiceId, state: State) -> dict[str, Any]:
+    """As OpenAI's libraries delete a voice."""
+    return {"id": await _delete(voice_id, state), "object": "audio.voice.deleted", "deleted": True}
+
+
+async def _delete(path: str, state: AppState) -> str:
+    requests.check_deletable(str(bodies.voice_id(path)), state.settings, field="voice_id")
+    voice = _check_has_recording(path, state)
+    await state.backend.delete_voice(voice)
+    return voice
 
 
 async def _save(http: Request, state: AppState, texts: Sequence[str] = ()) -> dict[str, Any]:
