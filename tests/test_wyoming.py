@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import signal
 import socket
 import struct
 import threading
@@ -27,7 +28,7 @@ from wyoming.tts import (
 
 from chatterbox_worker import memory, wyoming
 from chatterbox_worker.config import Settings
-from chatterbox_worker.errors import InvalidRequest
+from chatterbox_worker.errors import InvalidRequest, NotReady
 from chatterbox_worker.server.in_process import LocalBackend
 from chatterbox_worker.server.limits import Admission
 from chatterbox_worker.synthesis.synthesizer import Synthesizer
@@ -225,6 +226,29 @@ async def _first_audio(client: AsyncTcpClient) -> None:
 async def test_a_language_that_no_model_speaks_is_an_error_at_the_start(settings: Settings) -> None:
     with pytest.raises(InvalidRequest, match="tlh"):
         await serve(settings, "tcp://127.0.0.1:1", "tlh")
+
+
+async def test_a_stop_before_the_models_are_loaded_does_not_wait_for_them(settings: Settings) -> None:
+    abandoned: list[int] = []
+    begun, loading = asyncio.Event(), threading.Event()
+    loop = asyncio.get_running_loop()
+
+    def build(_: Settings) -> Synthesizer:
+        loop.call_soon_threadsafe(begun.set)
+        loading.wait()
+        raise NotReady("not loaded")
+
+    backend, uri = LocalBackend(settings, build), f"tcp://127.0.0.1:{free_port()}"
+
+    def abandon(number: int) -> None:
+        abandoned.append(number)
+        loading.set()
+
+    server = asyncio.create_task(serve(settings, uri, "en", backend, abandon=abandon))
+    await begun.wait()
+    server.cancel()
+    await asyncio.gather(server, return_exceptions=True)
+    assert abandoned == [signal.SIGINT]
 
 
 def test_freed_memory_is_returned_between_requests(monkeypatch: pytest.MonkeyPatch) -> None:

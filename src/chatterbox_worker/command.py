@@ -7,6 +7,7 @@ This module imports only what Python has loaded by then or loads in a millisecon
 
 from __future__ import annotations
 
+import atexit
 import codecs
 import os
 import signal
@@ -16,9 +17,11 @@ from io import TextIOWrapper
 from types import FrameType, TracebackType
 
 _BY_SIGNAL = 128  # a shell's exit code for a process that a signal ended is this and the signal's number
-_USUAL: dict[signal.Signals, Callable[[int, FrameType | None], object] | signal.Handlers] = {
+_Handler = Callable[[int, FrameType | None], object]
+_USUAL: dict[signal.Signals, _Handler | signal.Handlers] = {
     signal.SIGINT: signal.default_int_handler,
     signal.SIGTERM: signal.SIG_DFL,
+    signal.SIGHUP: signal.SIG_DFL,  # the terminal was closed
 }
 _replaced: set[signal.Signals] = set()
 
@@ -30,7 +33,8 @@ def is_ours(arguments: Sequence[str]) -> bool:
 
 
 def begin() -> None:
-    """Until `run`, SIGINT and SIGTERM end the process silently, with 130 and 143; also as process 1 of a container.
+    """Until `run`, SIGINT, SIGTERM and SIGHUP end the process silently, with 130, 143 and 129; also as process 1 of a
+    container.
 
     Standard output writes what its encoding does not have as escapes, standard input in ASCII is UTF-8, and each of the
     three streams that is closed is replaced by the null device. A package that is not installed is named in a line.
@@ -40,6 +44,7 @@ def begin() -> None:
         if signal.getsignal(number) == usual:  # a shell's background process ignores SIGINT
             signal.signal(number, end)
             _replaced.add(number)
+    atexit.register(_ignore_signals)  # called last
     for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):  # in the order of their descriptors
         if getattr(sys, name) is None:
             setattr(sys, name, open(os.devnull, mode, encoding="utf-8"))  # noqa: SIM115, PTH123 - for the whole process
@@ -50,17 +55,35 @@ def begin() -> None:
         sys.stdin.reconfigure(encoding="utf-8" if is_ascii else None, errors="strict")
 
 
-def run(main: Callable[[Sequence[str]], int]) -> None:
-    """Call `main` with the arguments and end the process with the exit code that it returns, or 130 after Ctrl-C."""
-    for number in _replaced:
-        signal.signal(number, _USUAL[number])
+def run(main: Callable[[Sequence[str]], int], when_stopped: str = "stopped") -> None:
+    """Call `main` with the arguments and end the process with the exit code that it returns.
+
+    SIGINT, SIGTERM and SIGHUP raise KeyboardInterrupt in it, so that it can remove what is half done. Then
+    `when_stopped` is written to standard error, and the exit code is 128 and the signal's number.
+    """
+    stopped_by = signal.SIGINT
+
+    def interrupt(number: int, frame: FrameType | None) -> None:
+        """As Ctrl-C, for which asyncio has a handler of its own."""
+        nonlocal stopped_by
+        stopped_by = signal.Signals(number)
+        handler = signal.getsignal(signal.SIGINT)
+        (handler if callable(handler) else signal.default_int_handler)(signal.SIGINT, frame)
+
     try:
         try:
+            for number in _replaced:
+                signal.signal(number, signal.default_int_handler if number == signal.SIGINT else interrupt)
             code = main(sys.argv[1:])
         finally:
             _write("")
     except KeyboardInterrupt:
-        code = _BY_SIGNAL + signal.SIGINT
+        code = _BY_SIGNAL + stopped_by
+        sys.stderr.write(f"{when_stopped}\n")
+        import threading  # noqa: PLC0415 - see above
+
+        if any(not thread.daemon and thread is not threading.main_thread() for thread in threading.enumerate()):
+            os._exit(code)  # Python would wait for it, for minutes if it loads a model
     finally:
         for number in _replaced:
             signal.signal(number, end)  # a second Ctrl-C, while Python ends
@@ -101,3 +124,9 @@ def _report(kind: type[BaseException], error: BaseException, traceback: Tracebac
 def end(number: int, _: object = None) -> None:
     """End the process at once, as the signal does."""
     os._exit(_BY_SIGNAL + number)
+
+
+def _ignore_signals() -> None:
+    """Python's last step resets its handlers, and a signal would change the exit code of a command that is done."""
+    for number in _replaced:
+        signal.signal(number, signal.SIG_IGN)

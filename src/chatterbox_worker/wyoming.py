@@ -10,7 +10,9 @@ from __future__ import annotations
 import argparse
 import asyncio
 import logging
-from collections.abc import Sequence
+import signal
+import sys
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
@@ -69,7 +71,7 @@ def main(arguments: Sequence[str]) -> int:
         settings = Settings.from_env(env)
         admission = _admission(settings)
         with memory_released(lambda: admission.inside == 0, SERVER_HEAPS):
-            asyncio.run(serve(settings, options.uri, options.language, admission=admission))
+            asyncio.run(serve(settings, options.uri, options.language, admission=admission, abandon=command.end))
     except (WorkerError, ValueError, OSError) as error:  # a bad setting or address, or one that is in use
         log.error("%s", error)  # noqa: TRY400 - a traceback would add nothing
         return 2
@@ -89,8 +91,12 @@ async def serve(
     backend: Backend | None = None,
     *,
     admission: Admission | None = None,
+    abandon: Callable[[int], None] = lambda _: None,
 ) -> None:
     """Serves until it is cancelled, or stopped by SIGTERM.
+
+    `abandon`: called with the signal's number if that is before the models are loaded, which takes up to minutes and
+    cannot be cancelled.
 
     Raises:
         InvalidRequest: a setting cannot be used, or no model speaks the language.
@@ -107,6 +113,9 @@ async def serve(
     try:
         await server.run(partial(_Handler, service))
     finally:
+        if backend.condition.state == "starting":
+            log.info("stopped before the models were loaded")
+            abandon(signal.SIGINT if sys.exception() else signal.SIGTERM)
         await backend.close()
 
 

@@ -12,7 +12,6 @@ from pathlib import Path
 
 import httpx
 import httpx2
-import uvicorn
 from fastapi import FastAPI
 
 from chatterbox_worker.audio.decode import decode
@@ -63,10 +62,10 @@ def free_port() -> int:
 
 
 @contextmanager
-def on_a_socket(app: FastAPI) -> Iterator[str]:
+def on_a_socket(app: FastAPI, shutdown_s: float = 2) -> Iterator[str]:
     """The base URL of `app`, served by uvicorn in a thread."""
     port = free_port()
-    server = uvicorn.Server(connection.config(app, host="127.0.0.1", port=port, shutdown_s=2))
+    server = connection.Server(app, host="127.0.0.1", port=port, shutdown_s=shutdown_s)
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()
     while not server.started:

@@ -194,9 +194,7 @@ def main(arguments: Sequence[str]) -> int:
         return _process(options)
     except (WorkerError, Stopped, OSError, ValueError) as error:
         return command_text.fail(error)
-    except KeyboardInterrupt:
-        return command_text.fail("stopped; run the same command again to continue", 130)
 
 
 if __name__ == "__main__":
-    command.run(main)
+    command.run(main, "stopped; run the same command again to continue")

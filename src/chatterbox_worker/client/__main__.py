@@ -78,12 +78,19 @@ def speak(client: RunPodServerlessClient, options: argparse.Namespace) -> str:
                 job.id, timeout_s=options.timeout, on_update=lambda update: show(bar, update)
             )
     except (KeyboardInterrupt, StillRunning):
-        client.cancel(job.id)
+        _cancel(client, job)
         raise
     path = client.save_audio(done, options.out)
     speech = done.speech
     hit = ", from the cache" if speech.cache_hit else ""
     return f"{speech.duration_s:.2f} s of audio, {speech.model}, seed {speech.seed}{hit}: {path}"
+
+
+def _cancel(client: RunPodServerlessClient, job: Job) -> None:
+    try:
+        client.cancel(job.id)
+    except ClientError as error:
+        sys.stderr.write(f"job {job.id} may still be running; it could not be cancelled: {error}\n")
 
 
 def main(arguments: Sequence[str]) -> int:

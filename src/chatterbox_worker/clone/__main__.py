@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import argparse
 import logging
-import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -145,12 +144,8 @@ def main(arguments: Sequence[str]) -> int:
     try:
         for line in _lines(options):
             command.print_line(line)
-    except WorkerError as error:
-        sys.stderr.write(f"{error.message}\n")
-        return 1
-    except OSError as error:
-        sys.stderr.write(f"{command_text.describe(error)}\n")
-        return 1
+    except (WorkerError, OSError) as error:
+        return command_text.fail(error)
     return 0
 
 

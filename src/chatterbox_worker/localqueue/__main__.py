@@ -10,12 +10,10 @@ import json
 import logging
 import math
 import shlex
-import signal
 import sys
 import threading
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from types import FrameType
 from typing import Any
 
 from chatterbox_worker import command, command_text, config
@@ -138,7 +136,6 @@ def serve(queue: LocalQueue) -> int:
 def main(arguments: Sequence[str]) -> int:
     options = parse_arguments(arguments)
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
-    signal.signal(signal.SIGTERM, _interrupt)  # so that the workers end with this process
     is_one_job = options.say is not None or options.input is not None
     port = options.port if options.port is not None else (0 if is_one_job else 8000)
     try:
@@ -157,7 +154,9 @@ def main(arguments: Sequence[str]) -> int:
         ) as queue:
             return send(queue, options, body) if is_one_job else serve(queue)
     except KeyboardInterrupt:
-        return 130 if is_one_job else 0
+        if is_one_job:
+            raise
+        return 0
     except WorkerStartError:
         return command_text.fail("the worker did not start; its log above has the reason")
     except (WorkerError, ClientError, OSError, ValueError) as error:
@@ -173,11 +172,6 @@ class _LogFilter:
     def __call__(self, line: str) -> None:
         if self._show_all or not line.startswith(_QUIET):
             sys.stderr.write(line + "\n")
-
-
-def _interrupt(number: int, frame: FrameType | None) -> None:
-    del number, frame
-    raise KeyboardInterrupt
 
 
 if __name__ == "__main__":

@@ -14,7 +14,7 @@ import sys
 from collections.abc import Sequence
 from types import FrameType
 
-import uvicorn
+from fastapi import FastAPI
 
 from chatterbox_worker import command
 from chatterbox_worker.config import Settings, environment, variable
@@ -23,6 +23,7 @@ from chatterbox_worker.local import local_environment
 from chatterbox_worker.memory import SERVER_HEAPS, memory_released
 from chatterbox_worker.server import connection
 from chatterbox_worker.server.app import backend_of, create_app
+from chatterbox_worker.server.backend import Backend
 
 log = logging.getLogger(__name__)
 
@@ -69,16 +70,25 @@ def _run(settings: Settings) -> int:
     return _serve(settings)
 
 
-class _Server(uvicorn.Server):
+class _Server(connection.Server):
+    def __init__(self, app: FastAPI, backend: Backend, *, host: str, port: int, shutdown_s: float) -> None:
+        super().__init__(app, host=host, port=port, shutdown_s=shutdown_s)
+        self._backend = backend
+
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
-        """The second Ctrl-C ends the process: uvicorn waits for threads that speak, and logs what it cancels."""
+        """The second Ctrl-C ends the process: uvicorn waits for threads that speak, and logs what it cancels. The first
+        signal does so before the models are loaded, which takes up to minutes and cannot be cancelled.
+        """
+        if self._backend.condition.state == "starting":
+            log.info("stopped before the models were loaded")
+            command.end(sig)
         if self.should_exit and sig == signal.SIGINT:
             command.end(sig)
         super().handle_exit(sig, frame)
 
 
 def _serve(settings: Settings) -> int:
-    server: uvicorn.Server
+    server: connection.Server
 
     def device_failed() -> None:
         log.error("the device failed; stopping, so that the container starts a new process")
@@ -86,7 +96,7 @@ def _serve(settings: Settings) -> int:
 
     backend = backend_of(settings, on_device_failed=device_failed)
     app = create_app(settings, backend)
-    server = _Server(connection.config(app, host=settings.host, port=settings.port, shutdown_s=_SHUTDOWN_S))
+    server = _Server(app, backend, host=settings.host, port=settings.port, shutdown_s=_SHUTDOWN_S)
     with memory_released(lambda: app.state.state.admission.inside == 0, SERVER_HEAPS):
         server.run()
     return 1 if backend.condition.state == "failed" or not server.started else 0

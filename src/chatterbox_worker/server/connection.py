@@ -7,7 +7,9 @@ does (uvicorn #2722), and answers HTTP/1.0 without chunks.
 from __future__ import annotations
 
 import asyncio
+import logging
 import socket
+from contextlib import suppress
 from http import HTTPStatus
 from typing import Any
 
@@ -20,6 +22,8 @@ from websockets.frames import CloseCode, Frame
 from chatterbox_worker.errors import InvalidRequest
 from chatterbox_worker.server import failures
 from chatterbox_worker.server.middleware import REQUEST_ID, new_request_id
+
+log = logging.getLogger(__name__)
 
 STALLED_S = 60.0
 """A client that takes no byte of what waits for it for so long, in seconds, is disconnected."""
@@ -35,10 +39,40 @@ _TURN_S = 0.002  # of parsing, then others have the event loop
 _REST = 3.0  # times what parsing took, until the next turn of any WebSocket
 
 
-def config(app: Any, *, host: str, port: int, shutdown_s: int) -> uvicorn.Config:
-    """`shutdown_s`: seconds for answers that are still being sent when the server is stopped."""
+class Server(uvicorn.Server):
+    """Cuts the connections off whose answers are not sent `shutdown_s` seconds after it was stopped. uvicorn alone
+    would cancel their tasks, with a traceback of each in the log, and leave the connections open.
+    """
+
+    def __init__(self, app: Any, *, host: str, port: int, shutdown_s: float) -> None:
+        super().__init__(_config(app, host, port))
+        self._shutdown_s = shutdown_s
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        timer = asyncio.get_running_loop().call_later(self._shutdown_s, self._cut_off)
+        try:
+            await super().shutdown(sockets)
+        finally:
+            timer.cancel()
+
+    def _cut_off(self) -> None:
+        connections = list(self.server_state.connections)
+        log.warning(
+            "%d connections were cut off: their answers took more than %g s", len(connections), self._shutdown_s
+        )
+        for each in connections:
+            each.transport.abort()
+        for task in self.server_state.tasks:
+            task.cancel()
+
+
+def _config(app: Any, host: str, port: int) -> uvicorn.Config:
+    async def run(scope: Any, receive: Any, send: Any) -> None:
+        with suppress(asyncio.CancelledError):  # at the shutdown; uvicorn would log it as a failure
+            await app(scope, receive, send)
+
     return uvicorn.Config(
-        app,
+        run,
         host=host,
         port=port,
         log_config=None,
@@ -47,7 +81,6 @@ def config(app: Any, *, host: str, port: int, shutdown_s: int) -> uvicorn.Config
         ws=WebSocketConnection,
         ws_max_size=_MESSAGE_BYTES,
         timeout_keep_alive=KEEP_ALIVE_S,
-        timeout_graceful_shutdown=shutdown_s,
     )
 
 

@@ -82,8 +82,7 @@ def main(arguments: Sequence[str]) -> int:
     try:
         answer = preview_arguments(options)
     except (InvalidRequest, ValueError) as error:
-        sys.stderr.write(f"{error}\n")
-        return 2
+        return command_text.fail(error, 2)
     written = command_text.to_json(answer) if options.json else "\n".join(lines(answer))
     command.print_line(written)
     sys.stderr.writelines(f"warning: {warning}\n" for warning in answer["warnings"])

@@ -6,17 +6,14 @@ Exit code 0 for a finished voice, 2 for flags or data that cannot work, 1 for an
 from __future__ import annotations
 
 import logging
-import sys
 from collections.abc import Mapping, Sequence
 
-from chatterbox_worker import command
+from chatterbox_worker import command, command_text
 from chatterbox_worker.config import Settings, environment
 from chatterbox_worker.errors import InvalidRequest, WorkerError
 from chatterbox_worker.local import with_folders
 from chatterbox_worker.train import extras
 from chatterbox_worker.train.options import parse
-
-_STOPPED = 130  # a shell's exit code for a process that was stopped by Ctrl-C
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -31,17 +28,10 @@ def main(arguments: Sequence[str]) -> int:
 
         run(options, settings, command.print_line)
     except WorkerError as error:
-        sys.stderr.write(f"{error.message}\n")
-        return 2 if isinstance(error, InvalidRequest) else 1
+        return command_text.fail(error, 2 if isinstance(error, InvalidRequest) else 1)
     except OSError as error:  # a disk that filled up
-        sys.stderr.write(
-            f"{error.filename or 'a file'} cannot be written: {error.strerror or error}; "
-            "run the same command again to continue\n"
-        )
-        return 1
-    except KeyboardInterrupt:
-        sys.stderr.write("stopped; run the same command again to continue from the last save\n")
-        return _STOPPED
+        reason = f"{error.filename or 'a file'} cannot be written: {error.strerror or error}"
+        return command_text.fail(f"{reason}; run the same command again to continue")
     return 0
 
 
@@ -56,4 +46,4 @@ def _refuse_torchrun(variables: Mapping[str, str]) -> None:
 
 
 if __name__ == "__main__":
-    command.run(main)
+    command.run(main, "stopped; run the same command again to continue from the last save")

@@ -7,11 +7,10 @@ The voice is then used like one that was trained here: saved in the voice librar
 from __future__ import annotations
 
 import argparse
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from chatterbox_worker import command
+from chatterbox_worker import command, command_text
 from chatterbox_worker.config import Settings, environment
 from chatterbox_worker.custom_models import FAMILIES
 from chatterbox_worker.errors import InvalidRequest, VolumeFailed, WorkerError
@@ -30,8 +29,7 @@ def main(arguments: Sequence[str]) -> int:
     try:
         _import(options.folder, options.clip, options.voice, options.model, Settings.from_env(environment()))
     except WorkerError as error:
-        sys.stderr.write(f"{error.message}\n")
-        return 2 if isinstance(error, InvalidRequest) else 1
+        return command_text.fail(error, 2 if isinstance(error, InvalidRequest) else 1)
     return 0
 
 

@@ -11,14 +11,13 @@ import argparse
 import csv
 import json
 import logging
-import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from itertools import chain, count
 from pathlib import Path
 from typing import Protocol
 
-from chatterbox_worker import command, files
+from chatterbox_worker import command, command_text, files
 from chatterbox_worker.asr import SpeechRecognizer, Transcript
 from chatterbox_worker.audio.activity import measure_levels
 from chatterbox_worker.audio.clip import Audio, Samples
@@ -47,7 +46,6 @@ _PART = round(300 / TOKEN_S)  # tokens of what is transcribed at once, 5 minutes
 _LONGEST_S = 6 * 3600.0
 _MOST_SAMPLES = 6 * 3600 * 48_000 * 2  # of all channels: the same at 48 kHz in stereo
 _MOST_BYTES = 4_000_000_000  # of one recording in memory: six hours of 16-bit stereo at 44.1 kHz
-_STOPPED = 130  # a shell's exit code for a process that was stopped by Ctrl-C
 
 
 class Recognizer(Protocol):
@@ -346,16 +344,11 @@ def main(arguments: Sequence[str]) -> int:
         ):
             command.print_line(f"  refused: {each.where}: {each.why}")
     except WorkerError as error:
-        sys.stderr.write(f"{error.message}\n")
-        return 2 if isinstance(error, InvalidRequest) else 1
+        return command_text.fail(error, 2 if isinstance(error, InvalidRequest) else 1)
     except OSError as error:
-        sys.stderr.write(f"{error.filename or options.out} cannot be written: {error.strerror or error}\n")
-        return 1
-    except KeyboardInterrupt:
-        sys.stderr.write("stopped; run the same command again to continue\n")
-        return _STOPPED
+        return command_text.fail(f"{error.filename or options.out} cannot be written: {error.strerror or error}")
     return 0
 
 
 if __name__ == "__main__":
-    command.run(main)
+    command.run(main, "stopped; run the same command again to continue")
