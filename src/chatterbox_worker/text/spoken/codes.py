@@ -44,6 +44,9 @@ _HARDWARE = re.compile(r"[\dA-Fa-f]{2}(?:[:-][\dA-Fa-f]{2}){5}")
 _GROUPS = re.compile(r"[^:-]+|[:-]")
 _HANDLE = r"(?<![\w./@#&])[@#][^\W\d][\w]{0,40}(?![\w@]|-\d)"
 _IN_CODE = r"(?<![\w./@#&])[^\W_]+(?:_[^\W_]+)+(?![\w@]|\.\d)"
+_LETTERS = rf"(?:(?!_)[{WORD}])+"
+_AMONG_CHARACTERS = rf"(?<![{WORD}./@#&]){_LETTERS}(?:_{_LETTERS})+(?![{WORD}@]|\.\d)"  # other letters touch the name
+_RUNS = re.compile(r"\d+|\D+")
 _GROUPED = re.compile(r"\d{1,3}(?:_\d{3}){1,4}")
 _WORDS = re.compile(r"\d+|_|[A-ZÀ-ÞА-ЯЁ]?[^\W\d_A-ZÀ-ÞА-ЯЁ]+|[A-ZÀ-ÞА-ЯЁ]+(?![^\W\d_A-ZÀ-ÞА-ЯЁ])|[^\W\d_]|\w")
 
@@ -133,11 +136,12 @@ def _read_groups(start: int, end: int, text: str, mark: str, rules: Rules) -> Gr
 
 def find_names_in_code(part: Part, rules: Rules) -> Iterator[Group]:
     """The words of a name such as "max_chunk_2", which underscores separate; "10_000" is one number."""
-    for found in part.find(_IN_CODE):
+    for found in part.find(_IN_CODE if rules.spaced and not rules.joined else _AMONG_CHARACTERS):
         if _GROUPED.fullmatch(found[0]):
             words = [say(int(found[0].replace("_", "")), rules)]
         else:
-            words = [say_in_name(word, rules) if word.isdecimal() else word for word in found[0].split("_")]
+            runs = _RUNS.findall(found[0].replace("_", " "))
+            words = [say_in_name(run, rules) if run.isdecimal() else run.strip() for run in runs if run.strip()]
         yield [Span(*found.span(), " ".join(words))]
 
 

@@ -38,7 +38,7 @@ from chatterbox_worker.text.spoken.rules import Rules, correct
 from chatterbox_worker.text.spoken.search import Part, compiled
 
 _SCORE = 3  # digits
-_SHORT = 4  # digits without separators of the ends of a range
+_SHORT, _LONG = 4, 6  # digits without separators of the ends of a range; longer ones are rather a telephone number
 _ENDS = {
     "じゅう": "…10",
     "ひゃく": "…100",
@@ -227,8 +227,9 @@ def find_ranges(part: Part, rules: Rules) -> Iterator[Group]:
     pattern = rf"(?<![{WORD}.,/^{DASHES}])({number})( ?[–—〜] ?| - |-)({number})(?![{WORD}/{DASHES}]|[.,]\d)"
     for found in part.find(pattern):
         ends = (found[1], found[3])
+        longest = _LONG if found[2].strip() == "–" and len(found[1]) == len(found[3]) else _SHORT
         if any(
-            (end[0] == "0" and end != "0" and end.isdecimal()) or (end.isdecimal() and len(end) > _SHORT)
+            (end[0] == "0" and end != "0" and end.isdecimal()) or (end.isdecimal() and len(end) > longest)
             for end in ends
         ):
             continue

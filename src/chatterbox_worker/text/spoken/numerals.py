@@ -36,7 +36,7 @@ def number_pattern(rules: Rules) -> str:
         grouped = rf"\d{{1,3}}(?:{group}\d{rules.group_digits}(?=\D|\d?{group})){{0,12}}{group}\d{{3}}(?!\d)"
     decimal = f"[{re.escape(rules.decimal)}]"
     other = r"|\d+\.\d{1,2}(?!\d|\.\d)" if rules.decimal == "," else ""
-    return rf"(?:{_foreign(rules)}{grouped}(?:{decimal}\d+(?![\d.,]\d))?|\d+{decimal}\d+(?!{decimal}\d){other}|\d+)"
+    return rf"(?:{_foreign(rules)}{grouped}(?:{decimal}\d+(?![\d.,]\d))?|(?<!\d{decimal})\d+{decimal}\d+(?!\d|{decimal}\d){other}|\d+)"
 
 
 def _foreign(rules: Rules) -> str:
@@ -141,8 +141,10 @@ def say_written(written: str, rules: Rules, following: str = "", *, rule_set: st
 @lru_cache(maxsize=8192)
 def _say_as(written: str, rules: Rules, rule_set: str) -> str:
     whole, decimals = split_number(written, rules)
-    if len(whole) + len(decimals) > LONGEST or (len(whole) > 1 and int(whole[0]) == 0 and not decimals):
+    if len(whole) > LONGEST or (len(whole) > 1 and int(whole[0]) == 0 and not decimals):
         return say_digits(whole + decimals, rules)
+    if len(whole) + len(decimals) > LONGEST:
+        return say(int(whole), rules) + (decimal_point(rules) or ", ") + say_digits(_plain(decimals), rules)
     words = say(parse_number(written, rules), rules, rule_set)
     zeros = len(decimals) - len(decimals.rstrip("0"))
     point, gap = decimal_point(rules) if zeros else "", " " if rules.spaced else ""

@@ -141,7 +141,8 @@ def _duration(rules: Rules) -> str:
 
     def several(letters: str, index: int) -> str:
         parts = [
-            rf"(?P<{letter}{index}>{r'[0-5]?' if place else r'[0-9]{0,2}'}\d) ?(?:{suffixes[letter]})"
+            rf"(?P<{letter}{index}>{r'[0-5]?' if place else r'[0-9]{0,2}'}\d{r'(?:[.,][0-9]+)?' if letter == 's' else ''})"
+            rf" ?(?:{suffixes[letter]})"
             for place, letter in enumerate(letters)
         ]
         start, more = parts[0] + " ?" + parts[1], "".join(rf"(?: ?{part})?" for part in parts[2:])
@@ -222,7 +223,7 @@ def find_durations(part: Part, rules: Rules) -> Iterator[Group]:
             yield [Span(*found.span(), " ".join(words))]
     for found in part.find(_duration(rules)):
         parts = (
-            say_unit(str(int(number)), _PARTS_OF_TIME[name[0]], rules)
+            say_unit(re.sub(r"^0(?=\d)", "", number), _PARTS_OF_TIME[name[0]], rules)
             for name, number in found.groupdict().items()
             if number
         )

@@ -25,6 +25,9 @@ _NEAR = 40  # characters before and after a word or a numeral, for what it agree
 _WORD, _WORD_AFTER, _WORD_BEFORE = (re.compile(pattern) for pattern in (
     r"[^\W\d_]{2,}", r" [^\W\d_]{2,}", r"[^\W\d_]{2,} $"
 ))  # fmt: skip
+_LETTER = "[A-Za-zА-Яа-яα-ω]"
+_VARIABLE = rf"(?<=\b{_LETTER})"  # "n+1", "p<0.05", "I+D"
+_DAY_BEFORE = re.compile(r"\d\.? \w+ \Z")  # the tilde of a range: "2 may ~ 7 may"
 _SAME = {"~": "≈", "·": "×", "-": "−", "≦": "≤", "≧": "≥"}
 _NUMERAL = re.compile(r"M{0,3}(CM|CD|D?C{0,3})(XC|XL|L?X{0,3})(IX|IV|V?I{0,3})")
 
@@ -117,9 +120,14 @@ def find_symbols(part: Part, rules: Rules) -> Iterator[Group]:
     for found in part.find(r"(?<![\w&])#(?=\d|[A-Z]{2,6}-\d)|№ ?(?=\d)|(?<!§)§+ ?(?=\d)"):
         yield from _symbol(text, *found.span(), rules)
     for found in part.find(
-        r"(?<=[\w)%€$£] )[+=×÷±≈<>≤≥≦≧·*/−](?= [\w($€£])|(?<=[\d)])[+=×÷±<>≤≥≦≧](?=[\d(])|[±≈≤≥≦≧] ?(?=\d)"
+        r"(?<=[\w)%€$£] )[+=×÷±≈<>≤≥≦≧·*/−](?= [-+−]?[\w($€£])|[±≈≤≥≦≧] ?(?=\d)"
+        rf"|(?:(?<=[\d)⁰¹²³⁴-⁹])|{_VARIABLE})[+=×÷±<>≤≥≦≧](?=[\d(])"
+        rf"|(?:(?<=[\d)])|{_VARIABLE})[+=×÷](?={_LETTER}(?!\w))|(?<=[\w)] )=(?=[\w(])|(?<=[\w)])=(?= [-+−]?\d)"
     ):
         if found[0] not in "*/·":
+            yield from _symbol(text, *found.span(), rules)
+    for found in part.find(r"(?<=[a-zа-яёα-ω]{3} )~ (?=\d)") if rules.spaced and not rules.joined else ():
+        if not _DAY_BEFORE.search(text, max(0, found.start() - _NEAR), found.start()):
             yield from _symbol(text, *found.span(), rules)
     for found in part.find(
         r"(?<=[\d%])\+(?![\w+])|(?<!\S)[+~<>](?=[$€£]?\d)|(?<=\()[+~<>] ?(?=\d)|(?<=[,:;] )[<>] (?=\d)"
