@@ -36,7 +36,8 @@ def number_pattern(rules: Rules) -> str:
         grouped = rf"\d{{1,3}}(?:{group}\d{rules.group_digits}(?=\D|\d?{group})){{0,12}}{group}\d{{3}}(?!\d)"
     decimal = f"[{re.escape(rules.decimal)}]"
     other = r"|\d+\.\d{1,2}(?!\d|\.\d)" if rules.decimal == "," else ""
-    return rf"(?:{_foreign(rules)}{grouped}(?:{decimal}\d+(?![\d.,]\d))?|(?<!\d{decimal})\d+{decimal}\d+(?!\d|{decimal}\d){other}|\d+)"
+    single = rf"(?<!\d{decimal})\d+{decimal}\d+(?!\d|{decimal}\d)"  # no two of a list: "1,2,19"
+    return rf"(?:{_foreign(rules)}{grouped}(?:{decimal}\d+(?![\d.,]\d))?|{single}{other}|\d+)"
 
 
 def _foreign(rules: Rules) -> str:

@@ -139,9 +139,11 @@ def _duration(rules: Rules) -> str:
         for letter, unit in _PARTS_OF_TIME.items()
     }
 
+    part_of_second = r"(?:[.,][0-9]+)?"
+
     def several(letters: str, index: int) -> str:
         parts = [
-            rf"(?P<{letter}{index}>{r'[0-5]?' if place else r'[0-9]{0,2}'}\d{r'(?:[.,][0-9]+)?' if letter == 's' else ''})"
+            rf"(?P<{letter}{index}>{r'[0-5]?' if place else r'[0-9]{0,2}'}\d{part_of_second if letter == 's' else ''})"
             rf" ?(?:{suffixes[letter]})"
             for place, letter in enumerate(letters)
         ]

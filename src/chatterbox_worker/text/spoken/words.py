@@ -122,7 +122,7 @@ def find_symbols(part: Part, rules: Rules) -> Iterator[Group]:
     for found in part.find(
         r"(?<=[\w)%€$£] )[+=×÷±≈<>≤≥≦≧·*/−](?= [-+−]?[\w($€£])|[±≈≤≥≦≧] ?(?=\d)"
         rf"|(?:(?<=[\d)⁰¹²³⁴-⁹])|{_VARIABLE})[+=×÷±<>≤≥≦≧](?=[\d(])"
-        rf"|(?:(?<=[\d)])|{_VARIABLE})[+=×÷](?={_LETTER}(?!\w))|(?<=[\w)] )=(?=[\w(])|(?<=[\w)])=(?= [-+−]?\d)"
+        rf"|(?:(?<=[\d)])|{_VARIABLE})[+=×÷](?={_LETTER}(?!\w))|(?<=[\w)] )=(?=[\d(])|(?<=[\w)])=(?= [-+−]?\d)"
     ):
         if found[0] not in "*/·":
             yield from _symbol(text, *found.span(), rules)
