@@ -116,21 +116,32 @@ def check_fields(shape: type[_Shape], fields: Mapping[str, Any]) -> _Shape:
     except ValidationError as error:
         # an unknown field first: it is the likely reason for a missing one
         first = min(error.errors(include_url=False), key=lambda found: found["type"] != "extra_forbidden")
-        name = _place(first["loc"])
-        if first["type"] == "missing":
+        place, kind = first["loc"], first["type"]
+        if kind == "string_unicode" and isinstance(_value_at(place, fields), dict):  # it is about a name in there
+            place, kind = (*place, first["input"]), "extra_forbidden"
+        name = _place(place)
+        if kind == "missing":
             raise InvalidRequest(f"{name} is required", field=name) from None
-        if first["type"] == "extra_forbidden":
-            owner = _INSIDE[first["loc"][0]] if len(first["loc"]) > 1 else shape
+        if kind == "extra_forbidden":
+            owner = _INSIDE[place[0]] if len(place) > 1 else shape
             aliases = (alias for alias, field in ALIASES.items() if owner is shape and field in owner.model_fields)
             raise unknown_field(name, sorted({*owner.model_fields, *aliases})) from None
-        if first["type"] == "string_pattern_mismatch":
+        if kind == "string_pattern_mismatch":
             raise InvalidRequest(f"{name} must be {SHAPES[name]}, not {quote(first['input'])}", field=name) from None
-        wanted = expected(shape, first["loc"])
+        wanted = expected(shape, place)
+        if kind == "string_unicode" and wanted.startswith("a string"):
+            wanted += " without half of a surrogate pair"
         raise InvalidRequest(f"{name} must be {wanted}, not {quote(first['input'])}", field=name) from None
 
 
 _INSIDE: Mapping[str | int, type[Body]] = {"context": PastTurn, "pause_s": PauseSeconds}
 """The models inside another, by their field."""
+
+
+def _value_at(place: tuple[str | int, ...], fields: Any) -> object:
+    for part in place:
+        fields = fields[part]
+    return fields
 
 
 def _place(loc: tuple[str | int, ...]) -> str:
