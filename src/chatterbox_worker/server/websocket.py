@@ -24,6 +24,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from fastapi import APIRouter, WebSocket, WebSocketDisconnect
+from starlette.websockets import WebSocketState
 
 from chatterbox_worker.answer import SpokenWord, UnsentWords
 from chatterbox_worker.audio.clip import silence
@@ -144,8 +145,8 @@ class _Conversation:
         """Handles messages until the client ends the conversation."""
         fmt = FORMATS[self._request.format]
         ready = {"format": fmt.name, "sample_rate": self._request.sample_rate, "mimetype": fmt.mimetype}
-        await self._ws.send_json({"type": "ready", **ready})
         try:
+            await self._ws.send_json({"type": "ready", **ready})
             while (message := await self._next(messages)) is not None:
                 kind = message.get("type")
                 if not isinstance(kind, str) or kind not in self._HANDLERS:
@@ -187,6 +188,8 @@ class _Conversation:
     async def _cancel(self, message: dict[str, Any]) -> None:
         del message
         await self._stop()
+        if self._ws.application_state is not WebSocketState.CONNECTED:
+            raise WebSocketDisconnect  # the stream was at its end, and the server is closing
         self._buffer.clear()
         self._start_stream()
         await self._ws.send_json({"type": "cancelled"})
