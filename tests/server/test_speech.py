@@ -77,6 +77,28 @@ async def test_the_model_name_of_older_servers_speaks_latin_american_spanish(ope
 
 
 @pytest.mark.anyio
+@pytest.mark.parametrize(
+    ("fields", "is_stream"),
+    [
+        ({}, True),
+        ({"stream_format": "audio"}, True),
+        ({"stream": False}, False),
+        ({"captions": "srt"}, False),
+        ({"candidates": 2}, False),
+        ({"timestamps": "word"}, False),
+    ],
+)
+async def test_a_server_may_stream_to_clients_that_do_not_ask(
+    open_server: Open, fields: dict[str, Any], is_stream: bool
+) -> None:
+    async with open_server(stream_format="audio") as http:
+        answer = await http.post("/v1/audio/speech", json={"input": "Hello.", "response_format": "pcm", **fields})
+
+    assert answer.status_code == 200
+    assert ("content-length" not in answer.headers) == is_stream
+
+
+@pytest.mark.anyio
 async def test_the_same_request_comes_from_the_cache(open_server: Open) -> None:
     async with open_server() as http:
         answers = [await http.post("/v1/audio/speech", json={"input": "Twice."}) for _ in range(2)]

@@ -21,7 +21,10 @@ _PACKAGES: Mapping[str, Sequence[str]] = {
     "pipecat": ("pipecat-ai[openai]==1.14.0",),
     "litellm": ("litellm==1.110.2", "fastapi", "orjson"),  # its health check is part of its proxy
 }
-_NODE_PACKAGES = ("openai@6.49.0",)
+_NODE_PACKAGES: Mapping[str, Sequence[str]] = {
+    "openai-node": ("openai@6.49.0",),
+    "ai-sdk": ("ai@6.0.326", "@ai-sdk/openai@3.0.141"),
+}
 
 
 class NotHere(Exception):
@@ -62,17 +65,19 @@ def _node_fetch() -> list[str]:
     return [_executable("node"), _program("fetch.js")]
 
 
-def _node() -> list[str]:
-    node, npm = _executable("node"), _executable("npm")
-    folder = FOLDER / "node"
-    folder.mkdir(parents=True, exist_ok=True)
-    program = folder / "openai_node.mjs"
-    shutil.copy(_program(program.name), program)  # Node looks for packages next to it
-    if not (folder / "node_modules" / "openai").is_dir():
-        _install(
-            [npm, "install", "--no-audit", "--no-fund", "--ignore-scripts", "--prefix", str(folder), *_NODE_PACKAGES]
-        )
-    return [node, str(program)]
+def _node(name: str, program_name: str) -> Callable[[], list[str]]:
+    def command() -> list[str]:
+        node, npm = _executable("node"), _executable("npm")
+        folder = FOLDER / name
+        folder.mkdir(parents=True, exist_ok=True)
+        program = folder / program_name
+        shutil.copy(_program(program_name), program)  # Node looks for packages next to it
+        if not (folder / "node_modules" / ".package-lock.json").is_file():  # which npm writes last
+            options = ("--no-audit", "--no-fund", "--ignore-scripts", "--prefix", str(folder))
+            _install([npm, "install", *options, *_NODE_PACKAGES[name]])
+        return [node, str(program)]
+
+    return command
 
 
 def _python(name: str) -> Callable[[], list[str]]:
@@ -101,7 +106,8 @@ def _install(command: Sequence[str]) -> None:
 
 CLIENTS: Mapping[str, Callable[[], list[str]]] = {
     "openai-python": lambda: [sys.executable, _program("openai_python.py")],
-    "openai-node": _node,
+    "openai-node": _node("openai-node", "openai_node.mjs"),
+    "ai-sdk": _node("ai-sdk", "ai_sdk.mjs"),
     "fetch-node": _node_fetch,
     "java": _java,
     **{name: _python(name) for name in _PACKAGES},

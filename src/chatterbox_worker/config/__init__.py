@@ -221,6 +221,12 @@ class Settings:
         ranges.whole(0, 100_000),
         "HTTP requests that may wait in addition to the `concurrency` being spoken; more get 429.",
     )
+    stream_format: str = _setting(
+        "whole",
+        values.one_of("whole", "audio"),
+        "How `/v1/audio/speech` answers a request that does not say: `whole`, or `audio` while it is generated, as "
+        "OpenAI does; for clients that cannot ask for it, such as Pipecat.",
+    )
     cors_origins: tuple[str, ...] = _setting(
         (),
         values.origins,

@@ -23,11 +23,15 @@ router = APIRouter(tags=["OpenAI"])
 LATAM = "chatterbox-es-latam"
 """The model name of older servers: the multilingual model with Latin American Spanish."""
 _NAMES = {"text": "input", "format": "response_format"}
+_DECIDE_THE_FORM = ("stream", "stream_format", "captions", "candidates", "timestamps")
+"""Fields that say how the answer is sent, or that a stream of audio has no place for."""
 
 
 @router.post("/v1/audio/speech", **schemas.speech(schemas.OPENAI_SPEECH))
 async def create_speech(http: Request, state: State) -> Response:
     fields = await bodies.read_object(http, schemas.known(schemas.OPENAI_SPEECH, *_NAMES))
+    if state.settings.stream_format == "audio" and fields.keys().isdisjoint(_DECIDE_THE_FORM):
+        fields["stream_format"] = "audio"
     options = speech.take_options(fields)
     names = {ours: theirs for ours, theirs in _NAMES.items() if ours not in fields}
     with failures.caller_names(names):
