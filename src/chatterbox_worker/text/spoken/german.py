@@ -78,6 +78,7 @@ _HALF = r"(?<![\d.,/\w])(?<!\d )(?:1/2|½) "
 
 AGREEMENT = (
     (rf"=? (?:kl\. )?{_FEMININE}\b", "cardinal-feminine"),
+    (r" kl\. [A-ZÄÖÜ]", "cardinal-masculine"),
     (rf" (?!{_NO_ADJECTIVE} )[a-zäöüß]{{3,}}e [A-ZÄÖÜ]", "cardinal-feminine"),
     (rf" (?!{_NO_STRONG} )[a-zäöüß]{{3,}}(?:er|es) [A-ZÄÖÜ]|=? [A-ZÄÖÜ]", "cardinal-masculine"),
 )
@@ -105,8 +106,15 @@ HALVES = (
      "ein halbes "),
 )  # fmt: skip
 _LIST = r"(?:^|(?<=\n)|(?<=, ))"  # no article or preposition before it
+_SMALL_MASCULINE = (
+    r"(?:\w*[Aa]pfel|Kopf|Becher|Würfel|Topf|Löffel|Kohlrabi|\w*kohl|Zweig|Kürbis|Fenchel|Rettich|Schuss|Spritzer|"
+    r"Sellerie|Salat|Teller|Strauß)\b"
+)
+_SMALL_NEUTER = r"(?:\w+chen|\w+lein|\w*[Gg]las|Ei|Stück|\w*[Bb]rot|Blatt|Huhn|Schnitzel|Steak|Baguette)\b"
 SMALL = (
     (rf"{_LIST}1 (?P<all>kl\.)(?= {_FEMININE}\b)", "kleine"),
+    (rf"{_LIST}1 (?P<all>kl\.)(?= {_SMALL_MASCULINE})", "kleiner"),
+    (rf"{_LIST}1 (?P<all>kl\.)(?= {_SMALL_NEUTER})", "kleines"),
     (rf"{_LIST}(?:[2-9]|\d\d|\d[–-]\d) (?P<all>kl\.)(?= [A-ZÄÖÜ])", "kleine"),
 )
 ENDINGS = (

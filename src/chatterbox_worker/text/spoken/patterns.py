@@ -61,16 +61,16 @@ def power(words: str) -> tuple[str, str]:
     return rf"{base}(?: \^ |\^)(?P<n>\d+)(?!\d|\.\d)", f"{{a}}{{b}}{words}"
 
 
-def compared(words: Mapping[str, str], percent: str) -> tuple[tuple[str, str], ...]:
+def compared(words: Mapping[str, str], amounts: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
     """Forms of a comparison whose words follow its number, which ends the phrase: "x < 5", "(≥ 10%)".
 
-    `words`: by marks, alternatives of a pattern; `percent`: the word of "%".
+    `words`: by marks, alternatives of a pattern; `amounts`: by what follows the number, with its words.
     """
     before, end = r"(?:(?<=[\w)] )|(?<![^\s(,;:]))", r"(?= ?(?:[,;:)।]|\.(?!\d)|\n|$))"
     return tuple(
-        (rf"{before}(?:{mark}) ?(?P<n>\d[\d,]*(?:\.\d+)?){sign}{end}", f"{{n}}{name} {word}")
+        (rf"{before}(?:{mark}) ?(?P<n>\d[\d,]*(?:\.\d+)?){unit}{end}", f"{amount} {word}")
         for mark, word in words.items()
-        for sign, name in (("", ""), (" ?%", percent))
+        for unit, amount in amounts.items()
     )
 
 

@@ -125,12 +125,18 @@ _PERSONS = (
     "strażaków|turystów|widzów|graczy|senatorów|obywateli|członków|uczestników|gości|klientów|pacjentów|przestępców|"
     "rannych|zabitych|sędziów|autorów|naukowców|radnych|więźniów|facetów|chłopaków|użytkowników|Polaków|Niemców|Żydów"
 )
+_YEAR_ENDS = rf"(?=[,;)]|\.(?!\d)|$| (?:na|do|po|w|przez|jako|nad|pod|od|się|{_LETTER}+(?:ł[aoy]?|li))(?!\w))"
 YEARS = (
     *(
         (rf"{before}(?<![\d.,])(?P<y>\d{{1,4}})(?= r\. (?:p\.)?n\.e\.)", rule_set)
         for before, rule_set in ((after("w o po"), _PREPOSITIONAL), (after("przed"), _INSTRUMENTAL), ("", _GENITIVE))
     ),
     (rf"{after('w o po')}{YEAR}(?= roku| r\.)", _PREPOSITIONAL), (rf"{after('przed')}{YEAR}(?= r)", _INSTRUMENTAL),
+    (
+        rf"{after('w')}(?=1[1-9]|20[0-4]){YEAR}{_YEAR_ENDS}",
+        _PREPOSITIONAL,
+    ),
+    (rf"{after('w')}(?P<y>[1-9]\d\d)(?= r\. {_LETTER})", _PREPOSITIONAL),
     (rf"{YEAR}(?= rok(?!\w))", "ordinal-masculine"), (rf"{YEAR}(?= rokiem)", _INSTRUMENTAL),
     (rf"{YEAR}(?= roku| r\.)", "numbering-year"),
     (rf"(?<=\b[Rr]ok ){YEAR}(?!\d| r)", "ordinal-masculine"), (rf"(?<=\b[Ww] roku ){YEAR}(?!\d)", _PREPOSITIONAL),
@@ -212,6 +218,9 @@ def forms() -> Iterator[tuple[str, str]]:
             yield rf"(?<=\b[Ll]{before} \d0\. i ){digit}0\.", said
     yield from words_of_years()
     yield from slavic.units_of_scales(_SCALES, _COUNTED)
+    feminine = rf"{_LETTER}+(?:ce|ji)|kropli|godzinie|minucie|osobie"
+    for nouns, word in ((feminine, "jednej"), (rf"{_LETTER}+(?:u|ym)", "jednym")):
+        yield rf"(?<=\b[Pp]o )1(?= (?:{nouns})(?!\w))", word
     for number, word in enumerate(_COLLECTIVE, 2):
         yield rf"{after('do od dla bez u z')}{number}(?= dzieci(?!\w))", f"{word[:-1]}ga"
         yield rf"(?<![\w.,/-]){number}(?= dzieci(?!\w))", word
@@ -223,6 +232,7 @@ def words_of_years() -> Iterator[tuple[str, str]]:
     for digits in range(1, 5):
         for before, word in ((after("przed", rf" \d{{{digits}}} "), "rokiem"), (rf"(?<= \d{{{digits}}} )", "roku")):
             yield rf"{before}r\.(?= (?:p\.)?n\.e\.)", word
+    yield rf"(?<=\b[Ww] \d{{3}} )r\.(?= {_LETTER})", "roku"
     for before, word in ((after("przed", r" \d{4} "), "rokiem"), (r"(?<!\.\d{4} )(?<=\d{4} )", "roku")):
         yield rf"{before}r\.(?=[,;)]| [a-ząćęłńóśźż(—–-])", word
         yield rf"{before}r(?=\.(?:\s|$))", word

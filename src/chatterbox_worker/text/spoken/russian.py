@@ -123,6 +123,7 @@ ORDINALS = (
     (r"(?:(?<=[5-90])|(?<=1\d))-ти", "cardinal-masculine-genitive"), (r"(?<=[78])-ми", "cardinal-masculine-genitive"),
     (r"(?<=[234])-мя", "cardinal-masculine-instrumental"),
 )  # fmt: skip
+_YEAR_ENDS = r"(?=[,;)]|\.(?!\d)|$| (?:был|стал|вышел|умер|[а-яё]+(?:ла|ло|лся|лась|лось|лись))(?!\w))"
 YEARS = (
     *(
         (rf"{before}(?<![\d.,])(?P<y>\d{{1,4}})(?= г\. (?:до )?н\. ?э\.)", rule_set)
@@ -135,7 +136,12 @@ YEARS = (
             (after(_IN), _PREPOSITIONAL), (after(_TO), _DATIVE), (after(_OF), _GENITIVE), ("", "ordinal-masculine"))
     ),
     (rf"{after(_TO)}{YEAR}(?= году)", _DATIVE), (rf"{YEAR}(?= году)", _PREPOSITIONAL),
+    (rf"{YEAR}(?= годах)", _PREPOSITIONAL),
     (rf"{YEAR}(?= года(?!\w))", _GENITIVE), (rf"{YEAR}(?= год(?!\w))", "ordinal-masculine"),
+    (
+        rf"{after('в')}(?=1[1-9]|20[0-4]){YEAR}{_YEAR_ENDS}",
+        _PREPOSITIONAL,
+    ),
     (rf"{after('до после с')}{YEAR}(?=[,;:)!?]|\.(?!\d)|$| (?:и|или|по|до) )", _GENITIVE),
     # without its ending, before a noun in the singular
     (rf"{ALONE}(?P<y>[1-9]\d?)(?= (?:(?:{_CLASSES}|мест)е|уровне)(?!\w))", _PREPOSITIONAL),
@@ -174,7 +180,7 @@ def decades() -> Iterator[tuple[str, str]]:
         yield rf"(?<![\w,.]){year}-е(?!\w)", word
         yield rf"(?<![\w,.]){year}-х(?!\w)", f"{word[:-1]}х"
     for digit, word in enumerate(_TENS, 2):
-        yield rf"(?<![\w,.]){digit}0-е(?= г|[ ,.]|$)", word
+        yield rf"(?<![\w,.]){digit}0-е(?= г|[ ,.:;)!?»]|$)", word
         yield rf"(?<![\w,.]){digit}0-х(?!\w)", f"{word[:-1]}х"
 
 
@@ -197,6 +203,13 @@ def words_of_years() -> Iterator[tuple[str, str]]:
         for before, word in contexts:
             yield rf"{before}{short}\.(?=[,;)]| [а-яё(—–-])", word
             yield rf"{before}{short}(?=\.(?:\s|$))", word
+
+
+def one_of_each() -> Iterator[tuple[str, str]]:
+    """Forms of "1" after "по": the dative."""
+    one = r"(?<=\b[Пп]о )1(?= "
+    yield rf"{one}(?:[а-яё]+(?:ому|ему) )?[а-яё]{{2,}}[ую](?!\w))", "одному"
+    yield rf"{one}(?:[а-яё]+[ое]й )?(?!или|место|[а-яё]+[оеиь]е(?!\w))[а-яё]{{2,}}[еи](?!\w))", "одной"
 
 
 _SCALES = (r"тыс\.", "млн", "млрд")
@@ -261,6 +274,8 @@ _PART = "(?i:начал(?:[оаеу]|ом)|кон(?:ец|ца|це|цу|цом)|
 
 def centuries() -> Iterator[tuple[str, str, str]]:
     """Roman numerals of a century, or of two with a dash, by what stands before them."""
+    for word, case in (("веков", "-genitive"), ("веках", "-prepositional"), ("веками", "-instrumental")):
+        yield rf"(?<!\w){_ROMAN}(?= ?(?:[-–—]|и) ?[IVXХ]+ {word}(?!\w))", f"ordinal-masculine{case}", "{n}"
     for before, case, century, more in (
         (r"(?<!\w)(?:[ВвОо]|[Вв]о|[Нн]а) ", "-prepositional", "веке", "веках"),
         (rf"(?<!\w)(?:{_PART}|(?i:с|до|от|из|около|рубежа?|рубеже)) ", "-genitive", "века", "веков"),
@@ -273,9 +288,10 @@ def centuries() -> Iterator[tuple[str, str, str]]:
         yield rf"{before}[IVXХ]+ ?(?:[-–—]|и) ?(?P<all>{_ROMAN} вв{stop})", rule_set, f"{{n}} {more}"
         yield rf"{before}(?P<all>{_ROMAN} в{stop})", rule_set, f"{{n}} {century}"
     yield rf"{_PART} {_ROMAN}(?= ?[-–—] ?{_PART})", _GENITIVE, "{n}"
+    yield rf"(?<=\b[Сс] ){_ROMAN}(?= по [IVXХ]+ век)", _GENITIVE, "{n}"
     for word, case in (
         ("века", "-genitive"), ("веке", "-prepositional"), ("век", ""), ("веком", "-instrumental"), ("веку", "-dative"),
-        ("веков", "-genitive"), ("веках", "-prepositional"),
+        ("веков", "-genitive"), ("веках", "-prepositional"), ("веками", "-instrumental"),
     ):  # fmt: skip
         yield rf"(?<!\w){_ROMAN}(?= {word}(?!\w))", f"ordinal-masculine{case}", "{n}"
 

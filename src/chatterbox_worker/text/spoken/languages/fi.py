@@ -11,22 +11,50 @@ _WEAK = {  # endings after the weak grade, with their cases
 }  # fmt: skip
 _ENDINGS = _WEAK | {"t[aä]|ä|aa?": "partitive", "een|aan": "illative", "n[aä]": "essive"}
 _NUMBER = r"(?<![\w.,:/–—-])(?<![\d–-] )(?P<n>\d{1,3}(?: \d{3})*|\d+)"
-_UNITS = {  # with the weak grade
-    "%": "prosenti", "€": "euro", "km": "kilometri", "m": "metri", "cm": "senttimetri", "mm": "millimetri",
-    "kg": "kilogramma", "g": "gramma", "l": "litra", "h": "tunni", "min": "minuuti",
+_UNITS = {  # with the strong grade, and the weak one where it differs
+    "%": ("prosentti", "prosenti"), "€": ("euro", ""), "km": ("kilometri", ""), "m": ("metri", ""),
+    "cm": ("senttimetri", ""), "mm": ("millimetri", ""), "kg": ("kilogramma", ""), "g": ("gramma", ""),
+    "l": ("litra", ""), "h": ("tunti", "tunni"), "min": ("minuutti", "minuuti"), "ha": ("hehtaari", ""),
+    "GHz": ("gigahertsi", ""), "MHz": ("megahertsi", ""), "kW": ("kilowatti", "kilowati"),
 }  # fmt: skip
+
+
+def _strong(word: str) -> tuple[tuple[str, str, str], ...]:
+    """The partitive, illative and essive: endings as they are written after a colon, cases, words."""
+    main = word.removeprefix("kilo").removeprefix("sentti").removeprefix("milli").removeprefix("giga")
+    last, a = word[-1], "a" if set(main.removeprefix("mega")) & set("aou") else "ä"
+    return (
+        (f"{last}?{a}", "partitive", word + a), (f"{last}{{1,2}}n", "illative", f"{word}{last}n"),
+        (f"n{a}", "essive", f"{word}n{a}"),
+    )  # fmt: skip
+
+
+_SECTIONS = tuple(
+    f"[{word[0].upper()}{word[0]}]{word[1:]}{ending}"
+    for word, endings in (
+        ("versio", " n ta ssa sta on lla lle"), ("kuva", " n ssa sta an"), ("luku", " un"), ("luvu", "n ssa sta"),
+        ("kohta", " an"), ("kohda", "n ssa sta"), ("taulukko", " on"), ("tauluko", "n ssa sta"),
+    )
+    for ending in endings.split(" ")
+)  # fmt: skip
+
+_NO_TIME = r"(?<![\w./,-])(?<![Kk]lo )(?<![Kk]ello )"
 
 RULES = Rules(
     locale="fi", group=" .", decimal=",", cardinal="numbering",
-    sections=r"[Kk]ohta|[Ll]uku|[Kk]uva|[Tt]aulukko|[Vv]ersio",
+    sections="|".join(_SECTIONS),
     years=((r"(?<![\d.,:/])(?P<y>\d{1,3})(?= ?§(?! ?\d))", "ordinal"),),
     ordinals=((":s", "ordinal"), (":nnen", "ordinal-genitive")),
     ordinal_stops=((r"", r" ?[–-] ?\d{1,2}\.(?:\d| [a-zäöå]+kuu)", "ordinal"), (r"", r" [a-zäöå]", "ordinal")),
     forms=(*weekdays({"ma": "maanantai", "ti": "tiistai", "ke": "keskiviikko", "to": "torstai", "pe": "perjantai",
                       "la": "lauantai", "su": "sunnuntai"}, "viiva", after=r"\d|klo"),
            *((rf"{_NUMBER}:(?:{ending})(?!\w)", f"{{n:cardinal-{case}}}") for ending, case in _ENDINGS.items()),
-           *((rf"{_NUMBER} ?{unit}:(?P<e>{ending})(?!\w)", f"{{n:cardinal-{case}}} {stem}{{e}}")
-             for unit, stem in _UNITS.items() for ending, case in _WEAK.items()),
+           *((rf"(?<![\w.,:/–—-])(?P<a>\d+),(?P<n>\d):(?:{ending})(?!\w)", f"{{a}} pilkku {{n:cardinal-{case}}}")
+             for ending, case in _ENDINGS.items()),
+           *((rf"{_NUMBER} ?{unit}:(?P<e>{ending})(?!\w)", f"{{n:cardinal-{case}}} {weak or word}{{e}}")
+             for unit, (word, weak) in _UNITS.items() for ending, case in _WEAK.items()),
+           *((rf"{_NUMBER} ?{unit}:(?:{ending})(?!\w)", f"{{n:cardinal-{case}}} {words}")
+             for unit, (word, _) in _UNITS.items() for ending, case, words in _strong(word)),
            (r"(?<=\d\.)[–-](?=\d\d?\.(?:\d| [a-zäöå]+kuu))", " viiva "), (r"(?<=€)/kk(?!\w)", " kuukaudessa"),
            (r"(?<=€)/(?:v|vuosi)(?!\w)", " vuodessa"), (r"(?<=€)/kpl(?!\w)", " kappale"), (r"(?<=€)/kg(?!\w)", " kilo"),
            (r"(?<=\d) ?§(?! ?\d)", "pykälä"), (r"(?<!\w)(?<!\d )[Ss]\. ?(?=\d)", "sivu "),
@@ -61,7 +89,8 @@ RULES = Rules(
         r"^(puoli|puolitoista) ([^aou\s]+i)$": r"\1 \2ä",
     },
     time="{h} {m}", time_low="{h} nolla {m}", time_dotted=(r"(?:[Kk]ello|[Kk]lo) ", ""),
-    date="{d} {m} {y}", day="ordinal", date_short=((r"(?<![\w./,-])(?<![Kk]lo )(?<![Kk]ello )", r"\.(?!\d)"),),
+    date="{d} {m} {y}", day="ordinal",
+    date_short=((_NO_TIME + "".join(f"(?<!{word} )" for word in _SECTIONS), r"\.(?!\d)"),),
     phones=r"(?:[Pp]uh\.?|[Pp]uhelin|[Gg]sm):? ",
     marks={
         ".": "piste", "/": "kauttaviiva", "-": "väliviiva", "_": "alaviiva", "@": "ät", ":": "kaksoispiste",

@@ -13,6 +13,12 @@ _NATIVE = (
 _HOUR = "시(?![가-힣])|시(?=에|부터|까지|쯤|경|반|정각|의|가|는|로|를)"
 """Up to twelve; on the 24-hour clock as other numbers."""
 
+_COMPARED = {
+    "": "{n}", " ?%": "{n} 퍼센트", " ?kg": "{n} 킬로그램", " ?g": "{n} 그램", " ?km": "{n} 킬로미터",
+    " ?m": "{n} 미터", " ?cm": "{n} 센티미터", " ?mm": "{n} 밀리미터", " ?(?:°C|℃)": "섭씨 {n}도",
+    "(?P<c>세|점|원|년|개월|일|회|초)": "{n}{c}", " ?(?P<c>명|개)": "{n:cardinal-native-attributive} {c}",
+}  # fmt: skip
+
 RULES = Rules(
     locale="ko", cardinal="cardinal-sinokorean",
     joined=r"[천백만억]|조(?!각)|(?:에서|에|의|을|를|은|는|으로|로|과|와|부터|까지|만큼)(?![가-힣])",
@@ -22,7 +28,7 @@ RULES = Rules(
            (rf"(?<![\d.,])(?P<y>[1-9]\d?)(?=[~～∼–-]\d\d? ?(?:{_NATIVE}))", "cardinal-native-attributive"),
            (rf"(?<![\d.,제])(?<!제 )(?P<y>[1-9]\d?)(?= ?(?:{_NATIVE}))", "cardinal-native-attributive"),
            (rf"(?<![\d.,])(?P<y>[1-9]|1[0-2])(?= ?(?:{_HOUR}))", "cardinal-native-attributive")),
-    forms=(*compared({"<": "미만", ">": "초과", "≤|≦|<=": "이하", "≥|≧|>=": "이상"}, " 퍼센트"),
+    forms=(*compared({"<": "미만", ">": "초과", "≤|≦|<=": "이하", "≥|≧|>=": "이상"}, _COMPARED),
            *((rf"(?<!\d)(?P<y>{year}\. ?{month}\. ?(?P<d>[0-3]?\d)\.{end}", "{y}년 " + name + "월 {d}일")
              for year, end in ((r"(?:19|20)\d\d)", r"?(?!\d)"),
                                (r"(?<![\w.])(?<!\. )[0-4]\d)(?=\. \d\d?\. )", r"(?! ?\d)"))

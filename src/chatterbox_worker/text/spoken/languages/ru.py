@@ -44,7 +44,8 @@ RULES = Rules(
     forms=(
         *weekdays(_WEEKDAYS, "–", after=r"\d{1,2}(?:[:.]\d\d| ?[-–] ?\d)|с \d"),
         (r"(?<!\w)(?<!\d )р\. (?=\d)", "размер "), (r"(?<=л)/(?=100 км)", " на "),
-        *russian.decades(), *russian.words_of_years(), *russian.units_of_scales(), *russian.numbered_nouns(),
+        *russian.decades(), *russian.words_of_years(), *russian.one_of_each(),
+        *russian.units_of_scales(), *russian.numbered_nouns(),
         (r"(?<![\w/.,])1/5(?= [а-яё])", "одна пятая"),
         (r"(?<![\w/.,])2/5(?= [а-яё])", "две пятых"), (r"(?<![\w/.,])(?P<n>[34])/5(?= [а-яё])", "{n} пятых"),
         (r"(?<![\w/.,])1/10(?= [а-яё])", "одна десятая"), (r"(?<![\w/.,])1/8(?= [а-яё])", "одна восьмая"),

@@ -56,7 +56,7 @@ RULES = Rules(
         (r"(?<![\d/])24/7(?![\d/])",
         "ishirini na nne saba"),
     ),
-    out_of="kati ya", between={":": "kwa", "/": "kwa", "x": "kwa"},
+    out_of="kati ya", between={":": "kwa", "/": "kwa", "x": "kwa", "^": "kipeo cha"},
     fractions={
         "1/2": "nusu", "1/3": "theluthi moja", "2/3": "theluthi mbili", "1/4": "robo", "3/4": "robo tatu",
     },
@@ -82,7 +82,7 @@ RULES = Rules(
         "&": "na", "@": "at", "#": "namba", "№": "namba", "§": "kifungu", "+": "jumlisha", "=": "sawa na", "×": "mara",
         "÷": "gawanya kwa", "±": "kujumlisha au kutoa", "≈": "takriban", "<": "chini ya", ">": "zaidi ya",
         "−": "kutoa", "≤": "chini ya au sawa na", "≥": "zaidi ya au sawa na", "≠": "si sawa na",
-        "√": "kipeo cha pili cha",
+        "√": "kipeuo cha pili cha", "²": "kipeo cha pili", "³": "kipeo cha tatu",
     },
     titles={"Dkt.": "Daktari", "Bw.": "Bwana", "Bw": "Bwana", "Mhe.": "Mheshimiwa", "Mh.": "Mheshimiwa",
         "Mch.": "Mchungaji", "S.L.P.": "sanduku la posta",
