@@ -4,10 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-import subprocess
-import sys
 from pathlib import Path
-from typing import Any
 
 import pytest
 from playwright.sync_api import Dialog, Download, Page, Route, expect
@@ -17,13 +14,8 @@ from support.page_steps import (
     DURATION_S,
     POSITION_S,
     Open,
-    choose_file,
     generate,
-    held,
-    hold,
     pause,
-    speechlike,
-    spoken,
     times,
     wait_for_position,
     wait_while_busy,
@@ -95,30 +87,6 @@ def test_what_was_generated_until_it_was_cancelled_is_in_the_history(
     page.get_by_role("button", name="Play “Speak this").click()
     expect(page.locator("#warnings")).to_contain_text("Stopped early")
     assert times(page)[1] == whole
-
-
-def test_a_click_while_the_page_is_loading_counts_once(open_page: Open, tone_url: str) -> None:
-    page = open_page("about:blank", wait=False)
-    models = hold(page, "**/v1/models")
-    page.goto(tone_url)
-    write(page, "The server lists its models slowly.")
-    for _ in range(2):
-        page.get_by_role("button", name="Generate").click()
-    expect(page.locator("#error")).to_be_hidden()
-    expect(page.locator("#generate")).to_contain_class("busy")
-    with spoken(page):
-        held(page, models).continue_()
-    expect(page.locator("#history-list li")).to_have_count(1)
-    expect(page.locator("#queue")).to_be_hidden()
-    expect(page.locator("#generate")).not_to_contain_class("busy")
-
-    failing = open_page("about:blank", wait=False)
-    models = hold(failing, "**/v1/models")
-    failing.goto(tone_url)
-    write(failing, "The server does not list its models.")
-    failing.get_by_role("button", name="Generate").click()
-    held(failing, models).abort()
-    expect(failing.locator("#error-title")).to_contain_text("The server cannot be reached.")
 
 
 def test_an_attempt_without_sound_leaves_the_take_in_the_player(open_page: Open, tone_url: str) -> None:
@@ -362,45 +330,3 @@ def test_the_language_of_each_paragraph_can_be_found_in_the_text(open_page: Open
     page.get_by_label("Model", exact=True).select_option("turbo")
     expect(language).to_have_value("en")
     expect(language.locator("option")).to_have_count(1)
-
-
-def test_the_copied_code_runs_and_saves_speech(open_page: Open, tone_url: str, tmp_path: Path) -> None:
-    page = open_page(tone_url)
-    write(page, 'It\'s "quoted" — $HOME, `tick`, \\n and señor 你好.')
-    page.get_by_role("slider", name="Expression").fill("0.8")
-    page.get_by_role("button", name="Copy as code").click()
-    _run_each(page, tmp_path, "curl", "Python", "OpenAI")
-
-
-def test_the_copied_code_of_a_dialogue_runs(open_page: Open, tone_url: str, tmp_path: Path) -> None:
-    page = open_page(tone_url)
-    page.get_by_role("radio", name="Dialogue").check()
-    page.get_by_label("Text of turn 1").fill("Who's there?")
-    page.get_by_label("Text of turn 2").fill("It is I.")
-    page.get_by_role("button", name="Copy as code").click()
-    expect(page.get_by_label("OpenAI")).to_be_disabled()
-    _run_each(page, tmp_path, "curl", "Python")
-
-
-def test_the_copied_code_sends_a_recording_from_its_folder(open_page: Open, tone_url: str, tmp_path: Path) -> None:
-    page = open_page(tone_url)
-    choose_file(page, "me.wav", speechlike())
-    page.get_by_role("button", name="Use once").click()
-    write(page, "In my own voice, it's spoken.")
-    page.get_by_role("button", name="Copy as code").click()
-    expect(page.locator("#copy-reference")).to_be_visible()
-    (tmp_path / "reference.wav").write_bytes(speechlike())
-    _run_each(page, tmp_path, "curl", "Python", "OpenAI")
-
-
-def _run_each(page: Page, folder: Path, *kinds: str) -> None:
-    """Runs the code that the dialog shows, in each language."""
-    for kind in kinds:
-        page.get_by_role("radio", name=kind).check()
-        code = page.locator("#snippet").inner_text()
-        command: list[Any] = ["bash", "-ec", code] if kind == "curl" else [sys.executable, "-c", code]
-        done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False, timeout=300)
-        assert done.returncode == 0, done.stderr + code
-        spoken = folder / "speech.mp3"
-        assert decode(spoken.read_bytes(), field="test", max_s=60).duration_s > 0.3
-        spoken.unlink()

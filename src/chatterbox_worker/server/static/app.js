@@ -19,6 +19,7 @@ import { Result } from "./result.js";
 import { ScriptOffer } from "./scriptoffer.js";
 import { Settings } from "./settings.js";
 import { HistoryList } from "./historylist.js";
+import { holdClicks } from "./lists.js";
 import { Share } from "./share.js";
 import { HistoryLimit } from "./limit.js";
 import { Status } from "./status.js";
@@ -93,14 +94,17 @@ function changed() {
   scriptOffer.update();
 }
 
+/** Whether the server's models and voices are known, when it has answered. */
+async function hasLists() {
+  const failed = loaded ? null : await loading;
+  if (!loaded) show(failed);
+  return loaded;
+}
+
 /** The checks that the page can do itself before it sends a request, once it knows the server's models. */
 async function check() {
   show(null);
-  const failed = loaded ? null : await loading;
-  if (!loaded) {
-    show(failed);
-    return false;
-  }
+  if (!(await hasLists())) return false;
   const now = order();
   const empty = now.mode === "text" ? (now.text ? -1 : 0) : now.turns.findIndex(({ text }) => !text);
   if (empty >= 0) {
@@ -375,6 +379,7 @@ function addListeners() {
 }
 
 translate();
+holdClicks(() => loaded, hasLists);
 addListeners();
 applyTheme();
 drawLanguages();

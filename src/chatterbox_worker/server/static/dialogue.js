@@ -71,14 +71,15 @@ export class Dialogue {
       one[name] = read(event.target);
       this.#save();
     };
-    const isMissing = isGone(one.voice, choices);
-    const gone = isMissing ? [{ id: one.voice, name: t("dialogue.voice_gone", { name: nameOf(one.voice) }) }] : [];
+    const isMissing = this.#voices.isKnown && isGone(one.voice, choices);
+    const name = nameOf(one.voice);
+    const other = isGone(one.voice, choices) ? [{ id: one.voice, name: isMissing ? t("dialogue.voice_gone", { name }) : name }] : [];
     const voice = el("select", { id: `${id}-voice`, "aria-invalid": isMissing ? "true" : null, "aria-label": t("dialogue.voice", { n }), on: { change: (event) => {
       change("voice", (at) => at.value)(event);
       if (isMissing) this.draw();
     } } });
     const offer = (offered) => voice.replaceChildren(...offered.map((choice) => el("option", { value: choice.id, selected: choice.id === one.voice }, choice.name)));
-    const all = [...gone, ...choices];
+    const all = [...other, ...choices];
     offer(all.length < MANY_VOICES ? all : all.filter(({ id: offered }) => offered === one.voice));
     if (all.length >= MANY_VOICES) for (const type of ["pointerdown", "focus"]) voice.addEventListener(type, () => voice.options.length < all.length && offer(all));
     const text = el("textarea", { id: `${id}-text`, rows: 2, value: one.text, lang: $("text").lang, placeholder: t("dialogue.placeholder"), "aria-label": t("dialogue.text", { n }),

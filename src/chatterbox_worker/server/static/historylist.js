@@ -37,8 +37,8 @@ export class HistoryList {
 
   #row(item) {
     const title = titleOf(item);
-    const button = (name, symbol, action) => {
-      const node = el("button", { type: "button", class: "icon-button", "aria-label": t(name, { title }), title: t(`${name}.short`), data: { focus: `${name} ${item.id}` } }, icon(symbol));
+    const button = (name, symbol, action, data = {}) => {
+      const node = el("button", { type: "button", class: "icon-button", "aria-label": t(name, { title }), title: t(`${name}.short`), data: { focus: `${name} ${item.id}`, ...data } }, icon(symbol));
       node.addEventListener("click", () => action(node));
       return node;
     };
@@ -50,7 +50,7 @@ export class HistoryList {
       el("div", { class: "history-actions" },
         button("history.rename", "pencil", () => this.#name(item)),
         button("history.download", "download", (node) => this.onDownload(item, node)),
-        button("history.restore", "sliders", () => this.onRestore(item)),
+        button("history.restore", "sliders", () => this.onRestore(item), { needsLists: "" }),
         button("history.remove", "trash", () => this.#remove(item))));
   }
 

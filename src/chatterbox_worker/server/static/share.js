@@ -43,10 +43,6 @@ export class Share {
 
   async #open() {
     const order = this.order();
-    if (!order) {
-      this.onError(new ApiError("offline"));
-      return;
-    }
     const link = location.origin + location.pathname + (await linkTo(order));
     $("share-link").value = link;
     $("share-long").hidden = link.length <= LONG_LINK;

@@ -37,6 +37,11 @@ export class Voices {
     return this.#usable(this.#chosen) ? this.#chosen : "default";
   }
 
+  /** Whether the server has listed them, and what its model can use of them. */
+  get isKnown() {
+    return this.#model !== null;
+  }
+
   /** Ids and names for other pickers. */
   get choices() {
     const own = this.#list.filter(({ id }) => this.#usable(id)).map(({ id }) => ({ id, name: nameOf(id) }));
