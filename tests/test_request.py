@@ -268,7 +268,7 @@ def test_a_text_is_a_value_of_the_first_type_that_it_fits(text: str, kinds: list
         ("2", ["boolean"], "true or false"),
         ("7.0", ["integer"], "a whole number"),
         ("٧", ["integer"], "a whole number"),
-        ("[1]", ["object", "number"], 'a JSON object such as {"sentence": 0.6} or a number'),
+        ("[1]", ["object", "number"], "a JSON object or a number"),
         ("[" * 100_000, ["array", "null"], "a JSON array"),
     ],
 )

@@ -22,6 +22,7 @@ from chatterbox_worker.batch.fields import parse_value, refuse_unknown
 from chatterbox_worker.batch.names import stem_of
 from chatterbox_worker.errors import InvalidRequest, quote
 from chatterbox_worker.request import VOICES, with_defaults
+from chatterbox_worker.strict_json import RepeatedName, loads
 from chatterbox_worker.text_files import LONGEST_MARK_BYTES, codec_of, decode
 
 TABLES = {".csv": ",", ".tsv": "\t"}
@@ -156,9 +157,11 @@ def _read_lines(path: Path) -> Iterator[SourceRow | BadRow]:
         if not line.strip():
             continue
         try:
-            fields = json.loads(line.decode("utf-8-sig" if number == 1 else "utf-8"))
+            fields = loads(line.decode("utf-8-sig" if number == 1 else "utf-8"))
         except UnicodeDecodeError:
             yield BadRow(where, "the line is not UTF-8")
+        except RepeatedName as error:
+            yield BadRow(where, str(error), error.name)
         except (ValueError, RecursionError) as error:
             yield BadRow(where, f"the line is not JSON: {error}")
         else:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from chatterbox_worker.errors import InvalidRequest, quote
+from chatterbox_worker.strict_json import RepeatedName, loads
 
-_INTEGER = re.compile(r"[+-]?[0-9]{1,20}")
+_INTEGER = re.compile(r"[+-]?[0-9]{1,400}")
 _SWITCHES = {"true": True, "false": False, "1": True, "0": False, "yes": True, "no": False}
 
 
@@ -24,6 +24,8 @@ def value_of_text(name: str, text: str, schema: Mapping[str, Any]) -> Any:
     for kind in kinds:
         try:
             return _PARSERS[kind][0](text.strip())
+        except RepeatedName as error:
+            raise InvalidRequest(f"{name}: {error}", field=name) from None
         except (ValueError, KeyError, RecursionError):
             continue
     wanted = " or ".join(_PARSERS[kind][1] for kind in kinds)
@@ -45,7 +47,7 @@ def _parse_integer(text: str) -> int:
 
 def _parse_json(kind: type) -> Callable[[str], Any]:
     def parse(text: str) -> Any:
-        value = json.loads(text)
+        value = loads(text)
         if not isinstance(value, kind):
             raise ValueError(text)  # noqa: TRY004 - as JSON that cannot be read
         return value
@@ -57,6 +59,6 @@ _PARSERS: Mapping[str, tuple[Callable[[str], Any], str]] = {
     "integer": (_parse_integer, "a whole number"),
     "number": (float, "a number"),
     "boolean": (lambda text: _SWITCHES[text.lower()], "true or false"),
-    "object": (_parse_json(dict), 'a JSON object such as {"sentence": 0.6}'),
+    "object": (_parse_json(dict), "a JSON object"),
     "array": (_parse_json(list), "a JSON array"),
 }

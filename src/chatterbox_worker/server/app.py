@@ -16,7 +16,7 @@ from starlette.routing import BaseRoute
 
 from chatterbox_worker import __version__
 from chatterbox_worker.config import Settings
-from chatterbox_worker.server import auth, documentation, failures, websocket
+from chatterbox_worker.server import answers, auth, documentation, failures, websocket
 from chatterbox_worker.server.backend import Backend
 from chatterbox_worker.server.gateway.backend import RunPodBackend
 from chatterbox_worker.server.in_process import LocalBackend
@@ -97,6 +97,8 @@ def create_app(settings: Settings, backend: Backend | None = None) -> FastAPI:
     app.router.routes.extend(_routes(has_keys=bool(settings.api_keys)))
     app.include_router(websocket.router)
     documentation.add_routes(app)
+    describe = app.openapi
+    app.openapi = cache(lambda: answers.complete(describe()))  # type: ignore[method-assign]  # FastAPI's way to change it
     app.state.routes = KnownRoutes([*app.routes, *(route for router in _ROUTERS for route in router.routes)])
     if PAGE.is_dir():
         app.mount("/", GZipMiddleware(Page(app.state.routes, directory=PAGE)), name="page")

@@ -41,6 +41,11 @@ _PRIVATE_DOMAINS = (
 )  # fmt: skip
 
 
+def is_costly(method: str, path: str) -> bool:
+    """Whether such a request generates speech or changes something, so that its rate is limited."""
+    return method in _COSTLY or path in _COSTLY_PATHS
+
+
 class AuthMiddleware(HttpMiddleware):
     """Middleware: lets a request through, or answers it with the error."""
 
@@ -81,7 +86,7 @@ class AuthMiddleware(HttpMiddleware):
         if is_read and (path in self._open or path.startswith(ASSETS_PATH)):
             return
         caller = self._caller(scope, headers)
-        if method in _COSTLY or path in _COSTLY_PATHS:
+        if is_costly(method, path):
             if not self._keys and self._is_from_another_site(scope, headers):
                 raise Forbidden("requests from other sites' pages are refused; CHATTERBOX_CORS_ORIGINS allows a site")
             self._rate_limit.take(caller)

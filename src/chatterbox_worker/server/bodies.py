@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import AsyncIterator, Collection, Sequence
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -14,7 +14,7 @@ from starlette.datastructures import UploadFile
 from starlette.exceptions import HTTPException
 
 from chatterbox_worker.errors import InvalidRequest, choices, quote, refuse_unknown, unknown_field
-from chatterbox_worker.request import without_nulls
+from chatterbox_worker.request import value_of_text, without_nulls
 from chatterbox_worker.server.refusals import BodyTooLarge, UnsupportedMediaType
 from chatterbox_worker.strict_json import parse_json
 from chatterbox_worker.voices.folder import SUFFIXES
@@ -64,6 +64,18 @@ def _parse(data: bytes) -> Any:
     if sum(map(data.count, (b",", b"[", b"{"))) > _MOST_VALUES:
         raise InvalidRequest(f"the body has more than {_MOST_VALUES} values")
     return parse_json(data)
+
+
+def read_query(request: Request, properties: Mapping[str, Any]) -> dict[str, Any]:
+    """The fields in the address, each once, as the types that `properties` state. Raises InvalidRequest."""
+    fields: dict[str, Any] = {}
+    for name, text in request.query_params.multi_items():
+        if name not in properties:
+            raise unknown_field(name, sorted(properties))
+        if name in fields:
+            raise InvalidRequest(f"{name} appears twice", field=name)
+        fields[name] = value_of_text(name, text, properties[name])
+    return fields
 
 
 def is_form(request: Request) -> bool:

@@ -7,7 +7,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from chatterbox_worker.catalogue import FORMATS
+from chatterbox_worker.catalogue import FORMATS, MODEL_RATE, SAMPLE_RATES
 from chatterbox_worker.request import (
     ALIASES,
     KOKORO_OPTIONS,
@@ -20,9 +20,11 @@ from chatterbox_worker.request import (
     SpeechBody,
     TurnBody,
 )
+from chatterbox_worker.server import answers
 from chatterbox_worker.text import captions
 
 _Schema = dict[str, Any]
+_NULL: _Schema = {"type": "null"}
 
 
 def _properties(shape: type[BaseModel], *left_out: str) -> dict[str, _Schema]:
@@ -34,8 +36,9 @@ def _properties(shape: type[BaseModel], *left_out: str) -> dict[str, _Schema]:
 
 
 _FIELDS: Mapping[str, _Schema] = _properties(SpeechBody, "action", "turns") | {
-    "text": {"type": "string"},
+    "text": {"type": "string", "minLength": 1},
     "format": {"type": "string", "enum": list(FORMATS), "default": "wav"},
+    "sample_rate": {"type": "integer", "enum": list(SAMPLE_RATES), "default": MODEL_RATE, "description": "Hertz."},
     "context": {"type": "array", "maxItems": MOST_CONTEXT_TURNS, "items": PastTurn.model_json_schema()},
 }
 _RESPONSE_OPTIONS: Mapping[str, _Schema] = {
@@ -84,7 +87,7 @@ def known(schema: _Schema, *others: str, aliases: bool = True) -> list[str]:
 
 OPENAI_SPEECH = body(
     {
-        "input": {"type": "string"},
+        "input": _FIELDS["text"],
         "response_format": {"type": "string", "enum": list(FORMATS), "default": "mp3"},
         "instructions": {
             "type": "string",
@@ -150,7 +153,7 @@ PREVIEW = body({**fields(), **_TURNS})
 CAPTIONS = body({**fields(), **_TURNS, "captions": _RESPONSE_OPTIONS["captions"] | {"default": "srt"}})
 TTS = body(
     {
-        "text": {"type": "string"},
+        "text": _FIELDS["text"],
         "voice_mode": {"type": "string", "enum": ["predefined", "clone"], "default": "predefined"},
         "predefined_voice_id": {"type": "string", "default": "default.wav"},
         "reference_audio_filename": {"type": "string", "description": "A voice of the library, for voice_mode clone."},
@@ -164,39 +167,78 @@ TTS = body(
     },
     "text",
 )
-TTS_QUERY = body({name: field for name, field in TTS["properties"].items() if name not in _RESPONSE_OPTIONS}, "text")
-TTS_GENERATE = body({"text": {"type": "string"}, "voice_id": {"type": "string", "default": "default"}}, "text")
+TTS_QUERY = body(
+    {
+        **{name: field for name, field in TTS["properties"].items() if name not in _RESPONSE_OPTIONS},
+        "seed": {"type": "integer", "maximum": 2**32 - 1, "default": 0, "description": "0 or below: random."},
+    },
+    "text",
+)
+TTS_GENERATE = body({"text": _FIELDS["text"], "voice_id": {"type": "string", "default": "default"}}, "text")
 DIALOGUE = body(
     {
         **_TURNS,
         **fields("context"),
-        "text": {"type": "string", "description": "A script, in place of `turns`; its `text_format` is script."},
+        "text": _FIELDS["text"] | {"description": "A script, in place of `turns`; its `text_format` is script."},
         **_RESPONSE_OPTIONS,
     }
 )
 
 
 def form(properties: Mapping[str, _Schema], *required: str) -> dict[str, Any]:
-    return _route({"multipart/form-data": {"schema": body(properties, *required)}})
+    return _route({"multipart/form-data": {"schema": _without_nulls(body(properties, *required))}})
 
 
 def query(schema: _Schema) -> dict[str, Any]:
     """Keyword arguments for a route whose fields are in its address."""
     parameters = [{"name": name, "in": "query", "required": name in schema["required"], "schema": field}
-                  for name, field in schema["properties"].items()]  # fmt: skip
+                  for name, field in _without_nulls(schema)["properties"].items()]  # fmt: skip
     return {"openapi_extra": {"parameters": parameters}}
 
 
 def json_body(schema: _Schema) -> dict[str, Any]:
     """Keyword arguments for a route that takes JSON and answers with JSON."""
-    return _route({"application/json": {"schema": schema}})
+    return _route({"application/json": {"schema": _with_nulls(schema)}})
 
 
-def speech(schema: _Schema) -> dict[str, Any]:
-    """Keyword arguments for a route that takes JSON and answers with audio."""
-    audio = {fmt.mimetype: {"schema": {"type": "string", "format": "binary"}} for fmt in FORMATS.values()}
-    described = {"description": "The speech.", "content": {**audio, "text/event-stream": {}, "application/json": {}}}
-    return _route({"application/json": {"schema": schema}}) | {"responses": {200: described}}
+def _with_nulls(schema: _Schema) -> _Schema:
+    """The schema of an object of which any field that is not required may be null, and so in objects within it."""
+    if schema.get("type") == "array":
+        return schema | {"items": _with_nulls(schema["items"])}
+    if "properties" not in schema:
+        return schema
+    required = schema.get("required", ())
+    fields = {name: _with_nulls(field) for name, field in schema["properties"].items()}
+    return schema | {
+        "properties": {name: field if name in required else _or_null(field) for name, field in fields.items()}
+    }
+
+
+def _without_nulls(schema: _Schema) -> _Schema:
+    """The schema of an object in a form or an address, where nothing is null."""
+    fields: dict[str, _Schema] = schema["properties"]
+    return schema | {
+        "properties": {
+            name: field | {"anyOf": [kind for kind in field["anyOf"] if kind != _NULL]} if "anyOf" in field else field
+            for name, field in fields.items()
+        }
+    }
+
+
+def _or_null(field: _Schema) -> _Schema:
+    kinds = field.get("anyOf")
+    if kinds is None:
+        about = {name: value for name, value in field.items() if name in ("default", "description")}
+        kinds = [{name: value for name, value in field.items() if name not in about}]
+        return about | {"anyOf": [*kinds, _NULL]}
+    return field | {"anyOf": [_with_nulls(kind) for kind in kinds if kind != _NULL] + [_NULL]}
+
+
+def speech(schema: _Schema, answer: _Schema | None = None) -> dict[str, Any]:
+    """Keyword arguments for a route that takes JSON and answers with audio, events, or JSON that contains audio; or
+    with `answer` alone.
+    """
+    return json_body(schema) | answers.spoken(answer or answers.audio(events=True, json=True))
 
 
 def captioned_speech() -> dict[str, Any]:
@@ -204,21 +246,22 @@ def captioned_speech() -> dict[str, Any]:
     answer = {"description": "The speech; with `stream` one such object per line.", "content": {
         "application/json": {"schema": _CAPTIONED_ANSWER}
     }}  # fmt: skip
-    return _route({"application/json": {"schema": CAPTIONED_SPEECH}}) | {"responses": {200: answer}}
+    return json_body(CAPTIONED_SPEECH) | answers.spoken(answer)
 
 
 def _voice_conversion() -> dict[str, Any]:
     """For a route that takes the fields of `ConvertBody` as JSON or as a form with files."""
-    spoken = speech(CONVERSION)
-    spoken["openapi_extra"]["requestBody"]["content"]["multipart/form-data"] = {"schema": CONVERSION_FORM}
-    return spoken
+    kinds = {"application/json": _with_nulls(CONVERSION), "multipart/form-data": _without_nulls(CONVERSION_FORM)}
+    return _route({kind: {"schema": schema} for kind, schema in kinds.items()}) | answers.spoken(
+        answers.audio(events=True)
+    )
 
 
 FILE: _Schema = {"type": "string", "format": "binary"}
 TEXT: _Schema = {"type": "string"}
 CONVERSION = body({
     **_properties(ConvertBody, "action", "output"),
-    "format": _FIELDS["format"],
+    **{name: _FIELDS[name] for name in ("format", "sample_rate")},
     **{name: _RESPONSE_OPTIONS[name] for name in ("stream_format", "stream", "progress")},
 })  # fmt: skip
 CONVERSION_FORM = body({**CONVERSION["properties"], "audio": FILE, "reference_audio": FILE})

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import csv
 import io
-import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +15,7 @@ from types import MappingProxyType
 from typing import Any
 
 from chatterbox_worker.errors import InvalidRequest, choices, quote
+from chatterbox_worker.strict_json import RepeatedName, loads
 from chatterbox_worker.text_files import decode
 
 # Accepted column names, in order of precedence. file_name is from the hub's audiofolder, sentence from Common Voice.
@@ -162,7 +162,10 @@ def _json_lines(text: str, table: Path) -> Iterator[_Line]:
         if not line.strip():
             continue
         try:
-            values = json.loads(line)
+            values = loads(line)
+        except RepeatedName as error:
+            yield _Line(number, {}, f"{error}: {quote(line)}")
+            continue
         except (ValueError, RecursionError):
             values = None
         if not isinstance(values, dict):

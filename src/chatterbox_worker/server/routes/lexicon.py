@@ -7,14 +7,13 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Path, Request
 
 from chatterbox_worker.catalogue import LANGUAGES
-from chatterbox_worker.errors import InvalidRequest, refuse_unknown
+from chatterbox_worker.errors import InvalidRequest
 from chatterbox_worker.request import (
     LONGEST_PRONUNCIATION_CHARS,
     LONGEST_WORD_CHARS,
     MOST_PRONUNCIATIONS,
     actions,
     check_fields,
-    value_of_text,
 )
 from chatterbox_worker.server import bodies, schemas
 from chatterbox_worker.server.state import AppState, State
@@ -41,7 +40,7 @@ async def list_entries(http: Request, state: State) -> dict[str, Any]:
     """A thousand entries from `offset` on, of one language or, without one, of all; `next_offset` is where the next
     thousand begin.
     """
-    asked = check_fields(actions.ListLexiconRequest, _asked(http, _LISTED))
+    asked = check_fields(actions.ListLexiconRequest, bodies.read_query(http, _LISTED["properties"]))
     return await state.backend.lexicon(asked.language, asked.offset)
 
 
@@ -61,9 +60,10 @@ async def save_entry(word: _Word, http: Request, state: State) -> dict[str, Any]
     return await _save(state, {"entries": {word: spoken}, **body})
 
 
-@router.delete("/lexicon/{word:path}", **schemas.query(_DELETED))
+@router.delete("/lexicon/{word:path}", **schemas.query(_DELETED), responses={404: {"description": "No such entry."}})
 async def delete_entry(word: _Word, http: Request, state: State) -> dict[str, Any]:
-    asked = check_fields(actions.DeleteLexiconRequest, {"word": word, **_asked(http, _DELETED)})
+    query = bodies.read_query(http, _DELETED["properties"])
+    asked = check_fields(actions.DeleteLexiconRequest, {"word": word, **query})
     await state.backend.delete_entry(asked.word, asked.language)
     return {"word": asked.word, "language": asked.language, "deleted": True}
 
@@ -71,10 +71,3 @@ async def delete_entry(word: _Word, http: Request, state: State) -> dict[str, An
 async def _save(state: AppState, body: dict[str, Any]) -> dict[str, Any]:
     asked = check_fields(actions.SaveLexiconRequest, body)
     return await state.backend.save_entries(asked.entries, asked.language)
-
-
-def _asked(http: Request, schema: dict[str, Any]) -> dict[str, Any]:
-    """The query; numbers as numbers. Raises InvalidRequest."""
-    asked, fields = dict(http.query_params), schema["properties"]
-    refuse_unknown(asked, fields)
-    return {name: value_of_text(name, text, fields[name]) for name, text in asked.items()}

@@ -56,15 +56,15 @@ def openai_fields(body: dict[str, Any], settings: Settings) -> dict[str, Any]:
 
 
 @router.get("/v1/models")
-@router.get("/v1/audio/models", include_in_schema=False)
+@router.get("/v1/audio/models")
 async def models(state: State) -> dict[str, Any]:
     names = [*state.settings.models, *state.settings.model_aliases()]
     served = [_model(name, state.settings) for name in names]
     return {"object": "list", "data": served, "models": served, "default": state.settings.models[0]}
 
 
-@router.get("/v1/models/{model_id:path}")  # another name may have a slash
-async def model(model_id: str, state: State) -> dict[str, Any]:
+@router.get("/v1/models/{model_id:path}", responses={404: {"description": "No such model."}})
+async def model(model_id: str, state: State) -> dict[str, Any]:  # another name may have a slash
     names = [*state.settings.models, *state.settings.model_aliases()]
     if (name := model_id.lower()) not in names:  # as in a request
         raise ModelNotFound(f"model {quote(model_id)} is not served here; use {choices(names)}", field="model")
@@ -98,7 +98,7 @@ def _model(name: str, settings: Settings) -> dict[str, Any]:
 
 
 @router.get("/v1/voices")
-@router.get("/v1/audio/voices", include_in_schema=False)
+@router.get("/v1/audio/voices")
 async def voices(state: State) -> dict[str, Any]:
     own = {"id": DEFAULT_VOICE.id, "name": DEFAULT_VOICE.id, "object": "voice", "built_in": True}
     aliases = state.settings.voice_aliases()

@@ -2,24 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
 from typing import Any
 
 from fastapi import APIRouter, Request, Response
 
 from chatterbox_worker.engine import DEFAULT_VOICE
-from chatterbox_worker.errors import InvalidRequest, WorkerError, quote, refuse_unknown
-from chatterbox_worker.server import bodies, schemas, speech
+from chatterbox_worker.errors import InvalidRequest, WorkerError
+from chatterbox_worker.server import answers, bodies, schemas, speech
 from chatterbox_worker.server.routes import tts, voices
 from chatterbox_worker.server.state import AppState, State
 
 router = APIRouter(tags=["SillyTavern"])
 
 _SUFFIX = ".wav"  # its voices are files
-_KINDS: Mapping[str, Callable[[str], Any]] = {
-    "temperature": float, "exaggeration": float, "cfg_weight": float, "speed_factor": float, "seed": int,
-    "chunk_size": int, "split_text": {"true": True, "false": False}.__getitem__,
-}  # fmt: skip
 
 
 @router.get("/get_predefined_voices")
@@ -55,21 +50,13 @@ async def upload_reference(http: Request, state: State) -> dict[str, Any]:
     }
 
 
-@router.get("/tts-stream", response_class=Response, **schemas.query(schemas.TTS_QUERY))
+@router.get("/tts-stream", **schemas.query(schemas.TTS_QUERY), **answers.spoken(answers.audio()))
 async def tts_stream(http: Request, state: State) -> Response:
     """`/tts` with its fields in the address, streamed; a seed below 0 is random."""
-    refuse_unknown(http.query_params, schemas.known(schemas.TTS_QUERY, aliases=False))
-    fields = {name: _value(name, text) for name, text in http.query_params.items()}
+    fields = bodies.read_query(http, schemas.TTS_QUERY["properties"])
     if fields.get("seed", 0) < 0:
         del fields["seed"]
     return await tts.answer(http, state, fields, speech.ResponseOptions("audio"))
-
-
-def _value(name: str, text: str) -> Any:
-    try:
-        return _KINDS.get(name, str)(text)
-    except (KeyError, ValueError):
-        raise InvalidRequest(f"{name} cannot be {quote(text)}", field=name) from None
 
 
 async def _files(state: AppState) -> list[str]:

@@ -12,7 +12,7 @@ from chatterbox_worker.audio.encode import encode_pieces
 from chatterbox_worker.catalogue import FORMATS, MODEL_RATE
 from chatterbox_worker.errors import InvalidRequest, choices, quote
 from chatterbox_worker.request import check_bitrate
-from chatterbox_worker.server import bodies, schemas
+from chatterbox_worker.server import answers, bodies, schemas
 from chatterbox_worker.server.sliced import SlicedResponse
 from chatterbox_worker.server.state import State
 from chatterbox_worker.server.threads import run_conversion
@@ -23,13 +23,16 @@ LONGEST_S = 1_800.0  # 25 MB, the limit of an upload, is 9 minutes of wav at 24 
 _FIELDS = {
     "file": schemas.FILE,
     "format": schemas.TEXT | {"enum": list(FORMATS)},
-    "sample_rate": {"type": "integer", "description": f"Hertz; {MODEL_RATE} if left out."},
-    "bitrate_kbps": {"type": "integer", "description": "Of mp3."},
+    "sample_rate": schemas.fields()["sample_rate"],
+    "bitrate_kbps": schemas.fields()["bitrate_kbps"] | {"description": "Of mp3."},
 }
 
 
-@router.post("/transcode", **schemas.form(_FIELDS, "file", "format"))
-@router.post("/convert", **schemas.form(_FIELDS, "file", "format"))
+_ANSWER = answers.instead_of_json({200: answers.audio() | {"description": "The audio.", "headers": {}}})
+
+
+@router.post("/transcode", **schemas.form(_FIELDS, "file", "format"), **_ANSWER)
+@router.post("/convert", **schemas.form(_FIELDS, "file", "format"), **_ANSWER)
 async def transcode(http: Request, state: State) -> Response:
     async with bodies.read_form(http, files=("file",), texts=("format", "sample_rate", "bitrate_kbps")) as form:
         fields = dict(form)

@@ -10,7 +10,7 @@ from fastapi import APIRouter, Request, Response
 from chatterbox_worker.config import Settings
 from chatterbox_worker.errors import InvalidRequest, VoiceNotFound, choices, quote
 from chatterbox_worker.request import VOICE_ID
-from chatterbox_worker.server import bodies, failures, schemas, speech
+from chatterbox_worker.server import answers, bodies, failures, schemas, speech
 from chatterbox_worker.server.state import AppState, State
 from chatterbox_worker.text import captions
 
@@ -69,7 +69,7 @@ def _without_unusable(fields: dict[str, Any], settings: Settings) -> dict[str, A
     }
 
 
-@router.post("/tts/generate", **schemas.speech(schemas.TTS_GENERATE))
+@router.post("/tts/generate", **schemas.speech(schemas.TTS_GENERATE, answers.audio("wav")))
 async def tts_generate(http: Request, state: State) -> Response:
     fields = await bodies.read_object(http, schemas.known(schemas.TTS_GENERATE, aliases=False))
     voice = fields.pop("voice_id", None)
@@ -87,7 +87,13 @@ async def tts_generate(http: Request, state: State) -> Response:
         raise
 
 
-@router.post("/captions", **schemas.speech(schemas.CAPTIONS))
+_CAPTIONS = {
+    "description": "The captions.",
+    "content": {mimetype: {"schema": {"type": "string"}} for kind, mimetype in captions.MIMETYPES.items()},
+}
+
+
+@router.post("/captions", **schemas.speech(schemas.CAPTIONS, _CAPTIONS))
 async def write_captions(http: Request, state: State) -> Response:
     """The captions alone. The speech stays in the cache, for a later request with the same fields."""
     fields = await bodies.read_object(http, schemas.known(schemas.CAPTIONS))

@@ -14,7 +14,7 @@ from chatterbox_worker import request as requests
 from chatterbox_worker.engine import DEFAULT_VOICE
 from chatterbox_worker.errors import InvalidRequest, quote
 from chatterbox_worker.request import VOICE_ID
-from chatterbox_worker.server import bodies, failures, schemas, speech
+from chatterbox_worker.server import answers, bodies, failures, schemas, speech
 from chatterbox_worker.server.sliced import ranged_response
 from chatterbox_worker.server.state import AppState, State
 from chatterbox_worker.voices import names
@@ -94,7 +94,7 @@ _CLONE = {
 }
 
 
-@router.post("/clone-voice", **schemas.form(_CLONE, "text"))
+@router.post("/clone-voice", **schemas.form(_CLONE, "text"), **answers.spoken(answers.audio()))
 async def clone_voice(http: Request, state: State) -> Response:
     """Speak with a voice of the library, or with that of a recording. All fields of speech; wav without a `format`."""
     texts = [name for name in _CLONE if name != "reference_audio"]
@@ -110,7 +110,7 @@ async def clone_voice(http: Request, state: State) -> Response:
         return await speech.answer(http, state, fields, speech.ResponseOptions())
 
 
-@router.get("/voices/{voice_id}")
+@router.get("/voices/{voice_id}", responses=answers.NO_SUCH_VOICE)
 async def about_voice(voice_id: _VoiceId, state: State) -> dict[str, Any]:
     name, voice = _named(voice_id, state)
     if voice == DEFAULT_VOICE.id:
@@ -120,14 +120,25 @@ async def about_voice(voice_id: _VoiceId, state: State) -> dict[str, Any]:
     return about if name == voice else about | {"id": name, "name": name, "alias_of": voice}
 
 
-@router.get("/voices/{voice_id}/audio", response_class=Response)
+_RECORDING = answers.file("The recording.", "audio/*")
+
+
+@router.get("/voices/{voice_id}/audio", **answers.instead_of_json({
+    200: _RECORDING,
+    206: _RECORDING | {"description": "The part of it that `Range` asks for."},
+    416: {"description": "It has no such part.", "content": {}},
+    **answers.NO_SUCH_VOICE,
+}))  # fmt: skip
 async def voice_audio(voice_id: _VoiceId, http: Request, state: State) -> Response:
     """The recording, as it was saved, or the part of it that `Range` asks for."""
     data, mimetype = await state.backend.recording(_check_has_recording(voice_id, state))
     return ranged_response(data, http, media_type=mimetype, headers={"X-Content-Type-Options": "nosniff"})
 
 
-@router.get("/voices/{voice_id}/file", response_class=Response)
+@router.get(
+    "/voices/{voice_id}/file",
+    **answers.instead_of_json({200: answers.file("The voice.", "application/octet-stream"), **answers.NO_SUCH_VOICE}),
+)
 async def voice_file(voice_id: _VoiceId, state: State) -> Response:
     """The whole voice as one file, which `POST /voices` accepts on this server or another."""
     voice = _check_has_recording(voice_id, state)
@@ -138,13 +149,13 @@ async def voice_file(voice_id: _VoiceId, state: State) -> Response:
     return Response(await state.backend.export_voice(voice), media_type="application/octet-stream", headers=headers)
 
 
-@router.delete("/voices/{voice_id}")
+@router.delete("/voices/{voice_id}", responses=answers.NO_SUCH_VOICE)
 async def delete_voice(voice_id: _VoiceId, state: State) -> dict[str, str]:
     await _delete(voice_id, state)
     return {"message": f"Voice '{voice_id}' deleted successfully."}
 
 
-@router.delete("/v1/audio/voices/{voice_id}")
+@router.delete("/v1/audio/voices/{voice_id}", responses=answers.NO_SUCH_VOICE)
 async def delete_openai_voice(voice_id: _VoiceId, state: State) -> dict[str, Any]:
     """As OpenAI's libraries delete a voice."""
     return {"id": await _delete(voice_id, state), "object": "audio.voice.deleted", "deleted": True}
