@@ -29,7 +29,7 @@ def _operations(document: dict[str, Any]) -> Iterator[tuple[str, str, dict[str, 
 
 def _documented(document: dict[str, Any], method: str, path: str) -> dict[str, Any]:
     """The answers of the route that this path has."""
-    found = {
+    found: dict[str, dict[str, Any]] = {
         route: operation["responses"] for known, route, operation in _operations(document)
         if known == method and re.fullmatch(re.sub(r"{.*?}", ".+", route), path)
     }  # fmt: skip
