@@ -96,7 +96,7 @@ def test_a_folder_of_recordings_becomes_a_data_set(tmp_path: Path) -> None:
     assert {path.name for path in files_in(source)} >= {"talk.wav", "notes.txt", "metadata.csv"}  # `clone`'s
     assert not any(path.suffix == ".flac" and "set" in path.parts for path in files_in(source))
     assert len(list(find_recordings(out / "clips"))) == 7  # named, they are meant
-    with pytest.raises(InvalidRequest, match="would be written there"):
+    with pytest.raises(InvalidRequest, match="delete it if an earlier run wrote them, or name another folder than"):
         make_dataset(out / "clips", source / ".." / out.relative_to(tmp_path), _Recognizer(), print)
     make_dataset(source, source, _Recognizer(), print)  # next to the recordings
     assert len(_table(source)) == 7

@@ -99,7 +99,9 @@ def make_dataset(
     clips = out / "clips"
     if any(recording.path.resolve().is_relative_to(clips.resolve()) for recording in recordings):
         raise InvalidRequest(
-            f"{clips} has recordings, and the clips would be written there: choose another folder", field="out"
+            f"{clips} has recordings, and the clips would be written there: delete it if an earlier run wrote them, "
+            f"or name another folder than {out} for the data set",
+            field="out",
         )
     generated_folder(clips)
     journal = _Journal(out / "transcribed.jsonl", [recognizer.name, language, whole_s])

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from chatterbox_worker.engines.chatterbox.device.counter import keys, normal, uniform
 from chatterbox_worker.engines.chatterbox.s3gen.flow import MEL_BANDS, Prompt
-from chatterbox_worker.engines.chatterbox.s3gen.flow_encoder import FRAMES_PER_TOKEN
+from chatterbox_worker.engines.chatterbox.s3gen.flow_encoder import FRAMES_PER_TOKEN, MAX_FRAMES
 from chatterbox_worker.engines.chatterbox.s3gen.vocoder import HARMONICS, SAMPLES_PER_FRAME
 
 _MEL, _SOURCE, _PHASE = -1000, -2000, -3000  # the first stream of each kind; further ones are below it
@@ -51,8 +51,13 @@ class SeededNoise:
         return normal(self._keys(_SOURCE, HARMONICS), end - start, start)
 
     def whole(self, prompt: Prompt, tokens: int) -> Noise:
-        """All noise of an utterance of this many tokens."""
+        """All noise of an utterance of this many tokens.
+
+        Raises ValueError for more than the flow can take, whose noise would take seconds.
+        """
         frames = FRAMES_PER_TOKEN * (len(prompt.tokens) + tokens)
+        if frames > MAX_FRAMES:
+            raise ValueError(f"{frames} frames of noise are more than the {MAX_FRAMES} that the flow can take")
         samples = SAMPLES_PER_FRAME * (frames - len(prompt.mel))
         return Noise(self.mel(frames), self.phase, self.source(0, samples))
 
