@@ -167,6 +167,9 @@ def _in_numbers(part: Part, rules: Rules) -> Iterator[Group]:
     for found in part.find(rf"(?<![{WORD}./-])(\d\d?)([/.-])(\d\d?)\2(\d{{4}}|\d\d)(?![{WORD}/-]|\.\d)"):
         day, month = (found[1], found[3]) if rules.date_order == "dmy" else (found[3], found[1])
         yield from _date(found, (day, month, found[4]), rules)
+    if rules.date_order == "dmy":  # "5/3-2026" in Scandinavia
+        for found in part.find(rf"(?<![{WORD}./-])(\d\d?)/(\d\d?)-((?:19|20)\d\d)(?![{WORD}/-]|\.\d)"):
+            yield from _date(found, (found[1], found[2], found[3]), rules)
 
 
 def _date(found: re.Match[str], parts: tuple[str, str, str], rules: Rules) -> Iterator[Group]:

@@ -238,7 +238,7 @@ def say_quantity(found: re.Match[str], rules: Rules, following: str, *, case: st
 def between(first: str, last: str, rules: Rules) -> str:
     if not rules.to:
         return f"{first}–{last}"
-    return first + joining(rules) + last
+    return correct(first + joining(rules) + last, rules.range_fixes)
 
 
 def joining(rules: Rules) -> str:

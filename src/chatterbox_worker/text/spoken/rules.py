@@ -88,6 +88,8 @@ class Rules:
     """Alternatives of fixed length, each a book of the Bible, before a chapter and a verse: "John 3:16", "Jn 3,16"."""
     to: str = ""
     """Between the ends of a range; with "-" before it, it is written together with the first."""
+    range_fixes: Words = field(default_factory=dict)
+    """Corrections of a range's words: a first end that does not stand before its noun."""
     score: str = ""
     """Between two numbers with a dash of which the second is smaller; empty: they keep the dash."""
     code_number: str = ""

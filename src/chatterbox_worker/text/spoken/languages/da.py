@@ -115,7 +115,8 @@ RULES = Rules(
     },
     titles={
         "Dr.": "Doktor", "F.eks.": "For eksempel", "Bl.a.": "Blandt andet", "Fx": "For eksempel",
-        "f.eks": "for eksempel", "bl.a": "blandt andet", "fhv.": "forhenværende", "s.k.": "såkaldte",
+        "f.eks": "for eksempel", "hhv.": "henholdsvis",
+        "bl.a": "blandt andet", "fhv.": "forhenværende", "s.k.": "såkaldte",
         "i st.f.": "i stedet for", "afd.": "afdeling", "m.a.o.": "med andre ord", "ang.": "angående",
         **{f"{short}{stop}": words for stop in ("", ".") for short, words in _SHORT.items()},
         "kgl.": "kongelig", "Skt.": "Sankt", "Sct.": "Sankt", "A/S": "a es", "ApS": "a pe es", "I/S": "i es",

@@ -112,7 +112,7 @@ RULES = Rules(
         "inc.": "inciso", "num.": "numeral", "exp.": "expediente", "apdo.": "apartado", "esq.": "esquina",
         "km": "kilómetro", "km.": "kilómetro", "cl.": "calle", "cra.": "carrera", "kra.": "carrera", "cr.": "carrera",
     },
-    to="a", score="a", code_number="pairs",
+    to="a", range_fixes={r"\bun(?= a )": "uno", r"ún(?= a )": "uno"}, score="a", code_number="pairs",
     compass={"N": "norte", "S": "sur", "E": "este", "O": "oeste", "W": "oeste"},
     fractions={
         "1/2": "medio", "1/3": "un tercio", "2/3": "dos tercios", "1/4": "un cuarto", "3/4": "tres cuartos",

@@ -182,7 +182,8 @@ RULES = Rules(
         (r"(?<!\w)[Mm]ax\.? (?=\d)", "massimo "), (r"(?<![\w,.])(?P<n>\d\d?) cent\.", "{n} centesimi"),
         (r"(?<!\w)[Nn]\. ?(?=\d)", "numero "), (r"(?<!\w)[Pp]ag\. ?(?=\d)", "pagina "),
     ),
-    to="a", score="a", code_number="pairs", emergency=r"\b(?:[Cc]hiam\w+|[Nn]umero|[Dd]igit\w+) (?:il |al )?",
+    to="a", range_fixes={r"un(?= a )": "uno"}, score="a", code_number="pairs",
+    emergency=r"\b(?:[Cc]hiam\w+|[Nn]umero|[Dd]igit\w+) (?:il |al )?",
     per={
         "mese": "al mese", "anno": "all'anno", "giorno": "al giorno", "settimana": "alla settimana", "ora": "all'ora",
         "h": "all'ora", "notte": "a notte", "persona": "a persona", "pers.": "a persona", "pers": "a persona",

@@ -91,7 +91,8 @@ RULES = Rules(
     },
     titles={
         "Dr.": "Doktor", "F.eks.": "For eksempel", "Bl.a.": "Blant annet", "f.eks": "for eksempel",
-        "f eks": "for eksempel", "bl a": "blant annet", "d v s": "det vil si", "bl.a": "blant annet",
+        "f eks": "for eksempel", "bl a": "blant annet", "d v s": "det vil si", "hhv.": "henholdsvis",
+        "bl.a": "blant annet",
         "i st.f.": "i stedet for", "avd.": "avdeling", "ang.": "angående", "adm.dir.": "administrerende direktør",
         **{f"{short}{stop}": words for stop in ("", ".") for short, words in _SHORT.items()},
         "FrP": "eff err pe", "KrF": "kå err eff", "tv": "te ve", "pc": "pe se", "dvd": "de ve de", "cd": "se de",

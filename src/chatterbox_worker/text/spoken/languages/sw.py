@@ -39,7 +39,9 @@ RULES = Rules(
         (_after("[Mm]", "tu|toto|wanafunzi|walimu|waka|wezi|ti"), {"^moja$": "mmoja"}),
         (_after("[KkCc]", "itabu|iti|humba|ikombe|ijiji"), {"^moja$": "kimoja"}),
     ),
-    forms=(
+    forms=(  # the word that the reading itself begins with is not said twice
+        (r"\b[Tt]arehe (?=\d{1,2}([/.-])\d{1,2}\1(?:\d{4}|\d\d)(?!\w))", ""),
+        (r"\b[Aa]silimia (?=\d[\d.,]* ?%)", ""), (r"\b[Ss]hilingi (?=[KT]?[Ss]h)", ""),
         (r"(?<![\w.,])(?:(?:K|k|T|t|)[Ss]hs?\.? ?)?(?P<n>\d[\d,]*)/[=-](?!\w)", "shilingi {n}"),
         (r"(?<!\w)(?:K|T|)[Ss]hs?\.? ?(?P<n>\d+(?:\.\d+)?) ?(?P<w>milioni|bilioni|trilioni|elfu|laki)(?!\w)",
         "shilingi {w} {n}"),
