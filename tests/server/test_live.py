@@ -11,6 +11,7 @@ import pytest
 from openai import OpenAI
 
 from chatterbox_worker.config import Settings
+from chatterbox_worker.server import speech
 from support import http_calls
 from support.serving import HeldEngine, wait_for
 
@@ -83,16 +84,23 @@ def test_a_client_that_disconnects_during_the_audio_frees_its_takes(live_url: st
     wait_for(lambda: _inside(live_url) == 0)
 
 
-def test_a_stream_that_fails_in_the_middle_never_looks_whole(live_url: str) -> None:
+def test_a_stream_that_fails_in_the_middle_never_looks_whole(
+    live_url: str, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
     body = {"input": LONG + "And now explode, please. " * 9, "response_format": "pcm"}
     with pytest.raises(httpx2.RemoteProtocolError):
         http_calls.post(f"{live_url}/v1/audio/speech", json=body | {"stream_format": "audio"})
-    events = http_calls.post(f"{live_url}/v1/audio/speech", json=body | {"stream_format": "sse"}).text
+    monkeypatch.setattr(speech, "_ERROR_READ_S", 0.0)
+    events = http_calls.broken_off_post(f"{live_url}/v1/audio/speech", body | {"stream_format": "sse"})
 
     assert (
         events.rstrip().split("\n\n")[-1].startswith('data: {"type": "error", "error": {"message": "the engine failed')
     )
     assert "speech.audio.done" not in events
+    assert not [record for record in caplog.records if record.exc_info], "a failure that is no bug has no traceback"
+    assert [record.getMessage() for record in caplog.records].count(
+        "a stream failed after its start: the engine failed on this chunk"
+    ) == 2
 
 
 def test_health_answers_while_every_place_is_taken(live_url: str, engine: HeldEngine) -> None:

@@ -4,8 +4,8 @@
     audio    `stream_format: "audio"` or `stream: true`: the file while it is generated, chunked; not cached
     sse      `stream_format: "sse"`: OpenAI's events, `speech.audio.delta` and `speech.audio.done`, and our own
 
-A failure after the first audio breaks the connection off (audio) or is an event `error` (sse), so that it cannot be
-taken for the end.
+A failure after the first audio breaks the connection off, with sse after an event `error`, so that it cannot be taken
+for the end.
 """
 
 from __future__ import annotations
@@ -44,6 +44,7 @@ log = logging.getLogger(__name__)
 _Stream = Literal["whole", "audio", "sse"]
 _STREAM_FORMATS: Mapping[str, _Stream] = {"audio": "audio", "sse": "sse"}
 _TOKENS_PER_S = 25  # Chatterbox's speech tokens last 40 ms each (S3 tokenizer, 25 Hz)
+_ERROR_READ_S = 1.0  # until the connection is broken off: a browser drops what its page has not read by then
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,9 +187,11 @@ async def _events(
                 yield _event({
                     "type": "speech.progress", "chunks_done": done, "chunks_total": total, "audio_s": round(audio_s, 3)
                 })  # fmt: skip
-    except Exception as error:  # noqa: BLE001 - the status has been sent, so an event must report it
-        yield _event({"type": "error", "error": failures.openai_error(for_caller(error, log))})
-        return
+    except Exception as error:
+        failure = for_caller(error, log)
+        yield _event({"type": "error", "error": failures.openai_error(failure)})
+        await asyncio.sleep(_ERROR_READ_S)
+        raise failure from error  # a client that knows no such event, as LiveKit, must not take it for the end
     info = live.info()
     tokens = math.ceil(info.duration_s * _TOKENS_PER_S)
     usage = {"input_tokens": len(request.text), "output_tokens": tokens, "total_tokens": len(request.text) + tokens}

@@ -6,6 +6,7 @@ The answer starts with its first audio, so that any failure before that is an er
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager
@@ -18,10 +19,13 @@ from starlette.types import Receive, Scope, Send
 from chatterbox_worker.answer import SpokenWord, UnsentWords
 from chatterbox_worker.audio.stream_encode import StreamEncoder
 from chatterbox_worker.cancel import CancelScope
+from chatterbox_worker.errors import WorkerError
 from chatterbox_worker.request import AudioRequest
 from chatterbox_worker.server.backend import Live
 from chatterbox_worker.server.limits import Ticket
 from chatterbox_worker.server.state import AppState
+
+log = logging.getLogger(__name__)
 
 _HEADERS = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}  # nginx and others would hold the first audio back
 _SLICE_BYTES = 24_000  # of audio in one event: 32 kB of base64, which any reader of lines takes
@@ -104,6 +108,8 @@ class _SpeechResponse(StreamingResponse):
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         try:
             await super().__call__(scope, receive, send)
+        except WorkerError as error:  # uvicorn breaks off the connection of an answer that is left unfinished
+            log.error("a stream failed after its start: %s", error.message)  # noqa: TRY400 - no bug
         finally:
             self._cancel_scope.cancel()
             self._ticket.leave()
