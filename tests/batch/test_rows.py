@@ -50,6 +50,8 @@ def test_a_line_is_a_request_with_an_id(tmp_path: Path) -> None:
     ("line", "field", "message"),
     [
         ("{", None, "not JSON"),
+        ('{"text": "a", "text": "b"}', "text", "'text' appears twice"),
+        ({"text": "a", "reference": "a\0b"}, "reference", "cannot be read: embedded null byte"),
         ("[" * 100_000, None, "not JSON"),
         ('"text"', None, "must be a JSON object"),
         ({"id": "a"}, "text", "text is required"),

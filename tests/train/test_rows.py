@@ -168,3 +168,30 @@ def test_a_missing_dataset_or_split_is_reported(parquet: Path) -> None:
         list(rows_of_dataset(str(parquet / "nowhere")))
     with pytest.raises(InvalidRequest, match="cannot be loaded: Unknown split"):
         list(rows_of_dataset(str(parquet), split="validation"))
+
+
+def test_a_name_that_no_file_can_have_is_a_fault_of_its_row(tmp_path: Path) -> None:
+    table = _write(tmp_path, "metadata.csv", f"{'x' * 300}|Too long.\none|First, spoken.\n")
+
+    bad, good = rows_of(table)
+
+    with pytest.raises(InvalidRequest, match="cannot be read: File name too long"):
+        bad.read()
+    assert _contents([good]) == [ONE]
+
+
+def test_an_entry_that_is_given_twice_is_a_fault_of_its_row(tmp_path: Path) -> None:
+    lines = '{"audio": "wavs/one.wav", "text": "First, spoken."}\n{"audio": "wavs/two.wav", "text": "a", "text": "b"}\n'
+
+    good, bad = rows_of(_write(tmp_path, "metadata.jsonl", lines))
+
+    with pytest.raises(InvalidRequest, match="'text' appears twice"):
+        bad.read()
+    assert _contents([good]) == [ONE]
+
+
+def test_a_table_of_binary_data_is_refused_in_one_line(tmp_path: Path) -> None:
+    with pytest.raises(InvalidRequest, match="no column for the audio") as refused:
+        list(rows_of(_write(tmp_path, "metadata.csv", f"{'a,' * 3000}{'b' * 5000}\n1,2\n")))
+
+    assert len(refused.value.message) < 700

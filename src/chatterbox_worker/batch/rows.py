@@ -285,9 +285,9 @@ def _with_digest(fields: Mapping[str, Any], folder: Path) -> tuple[dict[str, Any
     path = folder / reference
     try:
         return others | {"reference_audio": f"sha256:{_digest(path)}"}, path
-    except OSError as error:
-        message = f"reference {quote(reference)} cannot be read: {error.strerror}"
-        raise InvalidRequest(message, field="reference") from None
+    except (OSError, ValueError) as error:  # a ValueError for a name with NUL
+        why = error.strerror if isinstance(error, OSError) else error
+        raise InvalidRequest(f"reference {quote(reference)} cannot be read: {why}", field="reference") from None
 
 
 @lru_cache(maxsize=1024)

@@ -26,6 +26,7 @@ COLUMNS: Mapping[str, tuple[str, ...]] = MappingProxyType({
     "language": ("language", "lang", "locale"),
     "speaker": ("speaker", "speaker_id", "speaker_name", "client_id"),
 })  # fmt: skip
+_SHOWN_COLUMNS, _SHOWN_CHARS = 10, 40  # of a table that lacks one
 TABLES = ("metadata.csv", "metadata.tsv", "metadata.jsonl", "transcripts.csv", "transcripts.jsonl")
 """The file names that a folder is searched for."""
 
@@ -79,7 +80,8 @@ def require(names: Sequence[str], where: object) -> None:
     """Raise InvalidRequest unless a table has columns for audio and text."""
     for wanted in ("audio", "text"):
         if column(names, wanted) is None:
-            has = ", ".join(names) or "none"
+            shown = [name[:_SHOWN_CHARS] for name in names[:_SHOWN_COLUMNS]]
+            has = ", ".join(shown + ["…"] * (len(names) > _SHOWN_COLUMNS)) or "none"
             raise _invalid(f"{where} has no column for the {wanted} (any of {choices(COLUMNS[wanted])}); it has {has}")
 
 
@@ -130,7 +132,10 @@ def _ljspeech(text: str, table: Path) -> Iterator[_Line]:
 
 def _ljspeech_audio(folder: Path, name: str) -> str:
     places = [Path(start) / f"{name}{suffix}" for start in ("wavs", "") for suffix in (*_SUFFIXES, "")]
-    return str(next((place for place in places if (folder / place).is_file()), places[0]))
+    try:
+        return str(next((place for place in places if (folder / place).is_file()), places[0]))
+    except OSError:  # such as a name that is too long: reading it tells
+        return str(places[0])
 
 
 def _csv(text: str, table: Path) -> Iterator[_Line]:
