@@ -164,7 +164,8 @@ def _in_numbers(part: Part, rules: Rules) -> Iterator[Group]:
         for found in part.find(rf"(?<![{WORD}./-])(\d{{4}})([/.-])(\d\d?)\2(\d\d?)(?![{WORD}/-]|\.\d)"):
             yield from _date(found, (found[4], found[3], found[1]), rules)
         return
-    for found in part.find(rf"(?<![{WORD}./-])(\d\d?)([/.-])(\d\d?)\2(\d{{4}}|\d\d)(?![{WORD}/-]|\.\d)"):
+    start = rf"(?:(?<![{WORD}./-])|(?<=[א-ת]-))"  # a Hebrew prefix has a hyphen
+    for found in part.find(rf"{start}(\d\d?)([/.-])(\d\d?)\2(\d{{4}}|\d\d)(?![{WORD}/-]|\.\d)"):
         day, month = (found[1], found[3]) if rules.date_order == "dmy" else (found[3], found[1])
         yield from _date(found, (day, month, found[4]), rules)
     if rules.date_order == "dmy":  # "5/3-2026" in Scandinavia
