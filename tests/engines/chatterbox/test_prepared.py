@@ -86,6 +86,16 @@ def test_without_its_originals_a_model_still_needs_its_other_files(prepared: Che
         found("nano", prepared.folder)
 
 
+def test_a_t3_that_was_put_back_alone_is_not_ignored(prepared: Checkpoint) -> None:
+    t3, s3gen = (prepared.folder / name for name in ORIGINALS)
+    shutil.copy(checkpoint("nano") / t3.name, t3)
+    with pytest.raises(NotReady, match=rf"has {t3.name}, and weights .* add {s3gen.name}, or delete {t3.name}"):
+        found("nano", prepared.folder)
+    t3.unlink()
+    shutil.copy(checkpoint("nano") / s3gen.name, s3gen)  # as after a --replace that was killed in between
+    assert found("nano", prepared.folder).is_prepared
+
+
 def test_originals_are_kept_if_a_pack_was_not_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     source = found("nano", tmp_path / "nano")
     monkeypatch.setenv("CHATTERBOX_WEIGHTS_DIR", str(tmp_path))

@@ -131,6 +131,31 @@ def test_a_download_fetches_only_what_is_looked_at(
     assert there == fetched
 
 
+@pytest.mark.parametrize("cached", ["nothing", "no T3", "half a T3"])
+def test_an_incomplete_snapshot_of_runpods_cache_is_downloaded(
+    find: Find, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, cached: str
+) -> None:
+    import huggingface_hub
+
+    entry(tmp_path, "single")
+    whole = tmp_path / "single/model.safetensors"
+    snapshot, hub = tmp_path / "runpod/models--owner--repo/snapshots" / ("a" * 40), tmp_path / "hub/snapshot"
+    snapshot.mkdir(parents=True)
+    hub.mkdir(parents=True)
+    shutil.copy(whole, hub)
+    if cached == "no T3":
+        shutil.copy(checkpoint("english") / "ve.safetensors", snapshot)
+    elif cached == "half a T3":
+        (snapshot / "model.safetensors").write_bytes(whole.read_bytes()[:-1000])
+    monkeypatch.setattr(huggingface_hub, "snapshot_download", lambda *_, **__: str(hub))
+    place = f"mine=owner/repo@{'a' * 40}:english"
+    with pytest.raises(NotReady):
+        find(place)  # downloads are switched off
+    assert find(place, offline=False).folder == hub
+    shutil.copy(whole, snapshot)
+    assert find(place, offline=False).folder == snapshot
+
+
 def test_it_is_found_in_runpods_cached_models_and_in_a_folder_of_the_repository(find: Find, tmp_path: Path) -> None:
     entry(tmp_path, "single")
     snapshot = tmp_path / "runpod/models--owner--repo/snapshots" / ("a" * 40)

@@ -113,7 +113,10 @@ def find_custom(
         stored = look(layout, offline=True)
         _check_languages(_Search(model, stored.folder, ()), stored.path(layout.tokenizer[0]))
         return stored
-    path = _download(model, runpod_cache, hub_cache, offline=offline) if model.is_on_hub else Path(model.place)
+    path = Path(model.place)
+    if model.is_on_hub:
+        cached = _cached(model, runpod_cache, offline=offline)
+        path = cached or _download(model, runpod_cache, hub_cache, offline=offline)
     search = _examine(model, path)
     base = LAYOUTS[model.family]
 
@@ -176,19 +179,42 @@ def _language(model: CustomModel, base: Layout) -> str | None:
     return spoken[0] if len(spoken) == 1 else base.language
 
 
+def _inside(model: CustomModel) -> str:
+    """The path within the repository."""
+    return "/".join(model.place.partition("@")[0].split("/")[2:])
+
+
+def _cached(model: CustomModel, runpod_cache: Path, *, offline: bool) -> Path | None:
+    """The folder or the file in RunPod's model cache; None for one without a T3 if it can still be downloaded."""
+    remote = _remote(model)
+    found = snapshots(runpod_cache, remote)
+    exact = [each for each in found if _is_revision(each, remote.revision)]
+    if found and not exact:
+        _log.warning("%s has %s of %s, not %s", runpod_cache, found[0].name, remote.repo, remote.revision)
+    if not exact:
+        return None
+    path = exact[0] / _inside(model)
+    if offline or _has_t3(model, path):
+        return path
+    _log.warning("%s has no T3 of %s: its files are incomplete; looking on the hub", path, model.name)
+    return None
+
+
+def _has_t3(model: CustomModel, path: Path) -> bool:
+    try:
+        return any("T3" in each.parts for each in _examine(model, path).contents)
+    except NotReady:
+        return False
+
+
 def _download(model: CustomModel, runpod_cache: Path, hub_cache: Path | None, *, offline: bool) -> Path:
     """The folder or the file on this machine. Raises NotReady."""
     import httpx  # noqa: PLC0415 - as in `locate`
     from huggingface_hub import snapshot_download  # noqa: PLC0415
     from huggingface_hub.errors import HfHubHTTPError, HFValidationError  # noqa: PLC0415
 
-    remote, inside = _remote(model), "/".join(model.place.partition("@")[0].split("/")[2:])
+    remote, inside = _remote(model), _inside(model)
     folder = inside.rpartition("/")[0] if inside.endswith(WEIGHTS_SUFFIXES) else inside
-    cached = snapshots(runpod_cache, remote)
-    if exact := [each for each in cached if _is_revision(each, remote.revision)]:
-        return exact[0] / inside
-    if cached:
-        _log.warning("%s has %s of %s, not %s", runpod_cache, cached[0].name, remote.repo, remote.revision)
     start = f"{folder}/" if folder else ""
     _log.info("%s: looking for %s@%s", model.name, remote.repo, remote.revision)
     try:

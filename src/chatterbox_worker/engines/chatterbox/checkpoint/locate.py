@@ -181,9 +181,19 @@ def find(
 
 
 def _with_remainder(checkpoint: Checkpoint) -> Checkpoint:
-    """The same checkpoint; without its original files it has the revision that they had."""
+    """The same checkpoint; without its original files it has the revision that they had.
+
+    Raises:
+        NotReady: T3's file was put back alone, and what is prepared is that of another one.
+    """
     if set(checkpoint.layout.replaced) <= checkpoint.files.keys() or not checkpoint.remainder.is_file():
         return checkpoint
+    t3, folder = checkpoint.layout.t3, checkpoint.folder
+    lacking = [name for name in checkpoint.layout.replaced if not (folder / name).is_file()]
+    if lacking and t3 not in lacking:  # a preparation that is stopped has deleted T3's file first
+        raise NotReady(
+            f"{folder} has {t3}, and weights that were prepared without it: add {choices(lacking)}, or delete {t3}"
+        )
     check_file(checkpoint.remainder)
     return replace(checkpoint, revision=read_metadata(checkpoint.remainder)["revision"], is_prepared=True)
 
