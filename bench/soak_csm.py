@@ -15,7 +15,7 @@ import numpy as np
 import soundfile
 
 from bench.soak_requests import clip, leave
-from chatterbox_worker.engine import Adapter, Factors
+from chatterbox_worker.engine import Adapter, Factors, VoiceDetails
 from chatterbox_worker.voices.bundle import Bundle, pack
 
 SHORT = """
@@ -58,7 +58,7 @@ class CsmVoices:
             for name, (outputs, inputs) in self._shapes.items()
         }
         adapter = Adapter("csm", self._base, _RANK, 2.0 * _RANK, factors)
-        return pack(Bundle(clip(number), None, {}, adapter, _WORDS))
+        return pack(Bundle(clip(number), None, {}, adapter, VoiceDetails(_WORDS)))
 
 
 def _recording(number: int) -> dict[str, Any]:

@@ -49,6 +49,19 @@ class Adapter:
     """By the path of the module in upstream's T3, such as "tfmr.layers.3.self_attn.q_proj", or in csm."""
 
 
+@dataclass(frozen=True, slots=True)
+class VoiceDetails:
+    """What may be known of a voice besides its sound; no part of its digest. How each is stored: `voices.details`."""
+
+    transcript: str | None = None
+    """The words in the clip."""
+    language: str | None = None
+    """Of the speech in the clip, as in `catalogue.LANGUAGES`."""
+
+
+NO_DETAILS = VoiceDetails()
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Voice:
     """The voice to speak with: the model's own, or that of a recording."""
@@ -63,8 +76,7 @@ class Voice:
     """A better embedding than the clip's alone; engines with another encoder use the clip."""
     adapter: Adapter | None = None
     """If the model was fine-tuned to this voice."""
-    transcript: str | None = None
-    """The words in the clip, if they are known; not part of the digest."""
+    details: VoiceDetails = NO_DETAILS
 
     @property
     def duration_s(self) -> float:

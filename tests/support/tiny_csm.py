@@ -12,7 +12,7 @@ import torch
 
 from chatterbox_worker.audio.clip import Audio, Samples
 from chatterbox_worker.catalogue import MODELS
-from chatterbox_worker.engine import DEFAULT_VOICE, Adapter, Factors, Turn, Utterance, Voice
+from chatterbox_worker.engine import DEFAULT_VOICE, Adapter, Factors, Turn, Utterance, Voice, VoiceDetails
 from chatterbox_worker.engines.chatterbox.training.module import TARGETS
 from chatterbox_worker.engines.csm.engine import CsmEngine
 from chatterbox_worker.engines.csm.model import Csm
@@ -65,7 +65,7 @@ def hum(seconds: float = 1.5, pitch: float = 180.0) -> Audio:
 
 
 def alice(words: str | None = "This is what Alice says.", seconds: float = 1.5) -> Voice:
-    return Voice("alice", f"{seconds}".ljust(64, "a"), hum(seconds), transcript=words)
+    return Voice("alice", f"{seconds}".ljust(64, "a"), hum(seconds), details=VoiceDetails(words))
 
 
 def turn(text: str, pitch: float, speaker: int) -> Turn:

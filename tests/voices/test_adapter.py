@@ -17,7 +17,7 @@ from chatterbox_worker.audio.clip import Audio
 from chatterbox_worker.cache import AudioCache
 from chatterbox_worker.cancel import CancelScope
 from chatterbox_worker.config import Settings
-from chatterbox_worker.engine import Adapter, Factors
+from chatterbox_worker.engine import Adapter, Factors, VoiceDetails
 from chatterbox_worker.errors import InvalidRequest
 from chatterbox_worker.request import SpeechRequest, parse
 from chatterbox_worker.synthesis.synthesizer import Synthesizer
@@ -188,7 +188,7 @@ def test_the_words_that_its_model_needs_are_in_the_key_also_if_the_request_names
     tuned: Settings, engine: ToneEngine
 ) -> None:
     for name, words in (("carol", "Hum."), ("dave", "Ho.")):
-        voice = replace(_voice(replace(ADAPTER, model="csm")), transcript=words)
+        voice = replace(_voice(replace(ADAPTER, model="csm")), details=VoiceDetails(words))
         (tuned.voices_dir / f"{name}.safetensors").write_bytes(pack(voice))
     served = replace(tuned, models=("multilingual", "csm"))
     cache = AudioCache(tuned.cache_dir, max_bytes=0, max_age_s=1)

@@ -22,6 +22,7 @@ from chatterbox_worker.audio.decode import decode
 from chatterbox_worker.audio.encode import encode
 from chatterbox_worker.cancel import CancelScope
 from chatterbox_worker.config import Settings
+from chatterbox_worker.engine import VoiceDetails
 from chatterbox_worker.errors import InvalidRequest, VoiceNotFound, VolumeFailed
 from chatterbox_worker.request import SpeechRequest, parse
 from chatterbox_worker.synthesis.synthesizer import Synthesizer
@@ -150,7 +151,7 @@ def test_a_failed_write_leaves_the_old_voice_whole(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, failing: str
 ) -> None:
     library = VoiceLibrary(tmp_path)
-    old = library.save("My Voice", wav_bytes(), field="file", transcript="Old words.")
+    old = library.save("My Voice", wav_bytes(), field="file", details=VoiceDetails("Old words."))
     before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
 
     def fail(*_: object, **__: object) -> None:
@@ -162,7 +163,7 @@ def test_a_failed_write_leaves_the_old_voice_whole(
         else:
             broken.setattr(Path, failing, fail)
         with pytest.raises(VolumeFailed, match="No space left"):
-            library.save("My Voice", wav_bytes(pitch=330.0), field="file", transcript="New words.")
+            library.save("My Voice", wav_bytes(pitch=330.0), field="file", details=VoiceDetails("New words."))
     after = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
     if failing == "replace":
         after["My-Voice.txt"] = before["My-Voice.txt"]  # a crash between two renames may lose words, never mix them

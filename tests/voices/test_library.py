@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import soundfile
 
-from chatterbox_worker.engine import DEFAULT_VOICE
+from chatterbox_worker.engine import DEFAULT_VOICE, VoiceDetails
 from chatterbox_worker.errors import InvalidRequest, VoiceNotFound, VolumeFailed
 from chatterbox_worker.voices import library as library_module
 from chatterbox_worker.voices.bundle import Bundle, pack
@@ -147,7 +147,7 @@ def test_a_voice_takes_a_look_at_the_folder_and_one_at_each_of_its_files(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     library, other = VoiceLibrary(tmp_path), VoiceLibrary(tmp_path)
-    other.save("alice", wav_bytes(), field="file", transcript="Her words.")
+    other.save("alice", wav_bytes(), field="file", details=VoiceDetails("Her words."))
     now_s = time.monotonic()
     for later_s in (0, 3):
         monkeypatch.setattr(time, "monotonic", lambda later_s=later_s: now_s + later_s)
@@ -162,16 +162,16 @@ def test_a_voice_takes_a_look_at_the_folder_and_one_at_each_of_its_files(
     monkeypatch.setattr(os, "stat", look)
     for name in ("scandir", "open"):
         monkeypatch.setattr(os, name, lambda *_, **__: pytest.fail("there was no need to"))
-    assert library.get("alice").transcript == "Her words."
+    assert library.get("alice").details.transcript == "Her words."
     assert sorted(looks) == sorted([tmp_path.name, "alice.flac", "alice.txt"])
 
 
 def test_what_another_worker_changes_is_seen(tmp_path: Path) -> None:
     library, other = VoiceLibrary(tmp_path), VoiceLibrary(tmp_path)
-    other.save("alice", wav_bytes(), field="file", transcript="Her words.")
-    assert library.get("alice").transcript == "Her words."
+    other.save("alice", wav_bytes(), field="file", details=VoiceDetails("Her words."))
+    assert library.get("alice").details.transcript == "Her words."
     other.save("alice", wav_bytes(pitch=300.0), field="file")
-    assert library.get("alice").transcript is None
+    assert library.get("alice").details.transcript is None
     assert library.get("alice").digest == other.get("alice").digest
     other.save("Bob B.", wav_bytes(), field="file")
     assert {entry.name for entry in library.list()} == {"alice", "Bob B."}
@@ -191,7 +191,7 @@ def test_a_folder_whose_time_does_not_change_is_read_again_while_new_and_each_mi
 
     def transcript_after(seconds: float) -> str | None:
         monkeypatch.setattr(time, "monotonic", lambda: now_s + seconds)
-        return library.get("alice").transcript
+        return library.get("alice").details.transcript
 
     assert transcript_after(0) is None
     (tmp_path / "alice.txt").write_text(words)  # as in the same second, where times have seconds
@@ -204,12 +204,12 @@ def test_a_folder_whose_time_does_not_change_is_read_again_while_new_and_each_mi
     assert library.get("bob").clip is not None  # what is not in the list is looked for
     (tmp_path / "bob.txt").write_text(words)
     os.utime(tmp_path, ns=(changed_ns, changed_ns))
-    assert library.get("bob").transcript is None
+    assert library.get("bob").details.transcript is None
     (tmp_path / "alice.flac").rename(tmp_path / "alice.ogg")
     os.utime(tmp_path, ns=(changed_ns, changed_ns))
     assert library.get("alice").clip is not None  # and so is what is not there any more
     monkeypatch.setattr(time, "monotonic", lambda: now_s + 64)
-    assert library.get("bob").transcript == words
+    assert library.get("bob").details.transcript == words
 
 
 def test_a_folder_that_cannot_be_written_is_reported(tmp_path: Path) -> None:
@@ -252,13 +252,12 @@ def test_nothing_is_kept_in_memory_about_voices_that_are_gone(tmp_path: Path) ->
         other.save(f"Reader number {number}", wav_bytes(0.6), field="file")
     other.save("file", pack(Bundle(tone(0.6), None, {})), field="file")
     voices = library.list()
-    assert (len(library._files._names), len(library._files._models)) == (5, 1)
+    assert len(library._files._known) == 6
     for voice in voices:
         other.delete(voice.id)
 
     assert library.list() == []
-    assert not library._files._names
-    assert not library._files._models
+    assert not library._files._known
 
 
 def test_loaded_recordings_take_a_bounded_memory_and_deleted_ones_none(
@@ -283,7 +282,7 @@ def test_two_workers_that_save_one_voice_at_once_leave_one_of_them(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A recording and a voice file have other suffixes, so each save removes what the other has just written."""
-    file = pack(Bundle(tone(0.6, 330.0), None, {}, transcript="A file."))
+    file = pack(Bundle(tone(0.6, 330.0), None, {}, details=VoiceDetails("A file.")))
     other = threading.Thread(target=VoiceLibrary(tmp_path).save, args=("alice", file), kwargs={"field": "file"})
     unlink = Path.unlink
 
@@ -294,8 +293,8 @@ def test_two_workers_that_save_one_voice_at_once_leave_one_of_them(
         unlink(path, missing_ok=missing_ok)
 
     monkeypatch.setattr(Path, "unlink", unlink_after_the_other)
-    VoiceLibrary(tmp_path).save("alice", wav_bytes(0.6), field="file", transcript="A recording.")
+    VoiceLibrary(tmp_path).save("alice", wav_bytes(0.6), field="file", details=VoiceDetails("A recording."))
     other.join()
 
     assert [path.name for path in tmp_path.iterdir()] == ["alice.safetensors"]
-    assert VoiceLibrary(tmp_path).get("alice").transcript == "A file."
+    assert VoiceLibrary(tmp_path).get("alice").details.transcript == "A file."

@@ -10,6 +10,7 @@ import pytest
 from chatterbox_worker.audio.decode import decode
 from chatterbox_worker.catalogue import MODELS
 from chatterbox_worker.config import Settings
+from chatterbox_worker.engine import VoiceDetails
 from chatterbox_worker.errors import InvalidRequest
 from chatterbox_worker.request import SpeechRequest, parse
 from chatterbox_worker.synthesis.synthesizer import Synthesizer
@@ -28,15 +29,17 @@ def library(tmp_path: Path) -> VoiceLibrary:
 
 
 def voice_file(transcript: str | None = WORDS) -> bytes:
-    return pack(Bundle(decode(wav_bytes(), field="test", max_s=60), None, {"date": "today"}, transcript=transcript))
+    return pack(
+        Bundle(decode(wav_bytes(), field="test", max_s=60), None, {"date": "today"}, details=VoiceDetails(transcript))
+    )
 
 
 def test_a_text_file_next_to_a_recording_is_its_transcript(library: VoiceLibrary) -> None:
     library.save("alice", wav_bytes(), field="file")
-    assert library.get("alice").transcript is None
+    assert library.get("alice").details.transcript is None
     (library.folder / "alice.txt").write_text(f"\ufeff{WORDS}\n", "utf-8")
 
-    assert library.get("alice").transcript == WORDS
+    assert library.get("alice").details.transcript == WORDS
     assert [entry.id for entry in library.list()] == ["alice"]
 
 
@@ -45,24 +48,27 @@ def test_an_unusable_transcript_is_ignored_and_the_voice_still_works(library: Vo
     library.save("alice", wav_bytes(), field="file")
     (library.folder / "alice.txt").write_bytes(content)
 
-    assert library.get("alice").transcript is None
+    assert library.get("alice").details.transcript is None
 
 
 def test_a_transcript_is_replaced_and_deleted_with_its_recording(library: VoiceLibrary) -> None:
-    library.save("alice", wav_bytes(), field="file", transcript=WORDS)
-    assert library.get("alice").transcript == WORDS
+    library.save("alice", wav_bytes(), field="file", details=VoiceDetails(WORDS))
+    assert library.get("alice").details.transcript == WORDS
     library.save("alice", wav_bytes(pitch=300.0), field="file")
-    assert library.get("alice").transcript is None
-    library.save("alice", wav_bytes(), field="file", transcript=WORDS)
+    assert library.get("alice").details.transcript is None
+    library.save("alice", wav_bytes(), field="file", details=VoiceDetails(WORDS))
     library.delete("alice")
     assert list(library.folder.iterdir()) == []
 
 
 def test_a_voice_file_contains_its_transcript(library: VoiceLibrary) -> None:
     data = voice_file()
-    assert unpack(data, field="test").transcript == WORDS
-    assert library.save("alice", data, field="file").transcript == WORDS
-    assert library.save("alice", data, field="file", transcript="Other words.").transcript == "Other words."
+    assert unpack(data, field="test").details.transcript == WORDS
+    assert library.save("alice", data, field="file").details.transcript == WORDS
+    assert (
+        library.save("alice", data, field="file", details=VoiceDetails("Other words.")).details.transcript
+        == "Other words."
+    )
     assert [path.name for path in library.folder.iterdir()] == ["alice.safetensors"]
 
 
@@ -76,14 +82,14 @@ def test_a_voice_file_with_an_invalid_transcript_is_rejected() -> None:
 
 
 def test_the_requests_own_transcript_takes_precedence(library: VoiceLibrary) -> None:
-    library.save("alice", wav_bytes(), field="file", transcript=WORDS)
+    library.save("alice", wav_bytes(), field="file", details=VoiceDetails(WORDS))
     settings = Settings(models=("csm",))
 
     def transcript(**fields: object) -> str | None:
         request = parse({"text": "Hello.", **fields}, settings)
         assert isinstance(request, SpeechRequest)
         source = voice_source(request, library, allow_private_urls=False)
-        assert source.load().transcript == source.transcript
+        assert source.load().details.transcript == source.transcript
         return source.transcript
 
     assert transcript(voice="alice") == WORDS
@@ -116,7 +122,7 @@ def test_the_key_covers_csms_inputs_and_does_not_change_for_other_models(
 
     synthesizer.library.save("alice", wav_bytes(), field="file")
     before = key(model="multilingual", voice="alice")
-    synthesizer.library.save("alice", wav_bytes(), field="file", transcript=WORDS)
+    synthesizer.library.save("alice", wav_bytes(), field="file", details=VoiceDetails(WORDS))
     assert key(model="multilingual", voice="alice") == before
 
 

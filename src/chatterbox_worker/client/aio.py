@@ -175,9 +175,15 @@ class AsyncVoices:
         return endpoints.voice_entries((await self._client.call({"action": "voices.list"})).output)
 
     async def save(
-        self, voice: str, recording: AudioSource | None = None, *, url: str | None = None, transcript: str | None = None
+        self,
+        voice: str,
+        recording: AudioSource | None = None,
+        *,
+        url: str | None = None,
+        transcript: str | None = None,
+        language: str | None = None,
     ) -> SavedVoice:
-        job_input = endpoints.save_voice_input(voice, recording, url, transcript)
+        job_input = endpoints.save_voice_input(voice, recording, url, transcript, language)
         return endpoints.saved_voice((await self._client.call(job_input)).output)
 
     async def export(self, voice: str) -> bytes:

@@ -127,18 +127,22 @@ def conversion_input(data: AudioSource | None, url: str | None, fields: Mapping[
     return {"action": "convert", **source, **fields}
 
 
-def save_voice_input(voice: str, data: AudioSource | None, url: str | None, transcript: str | None) -> dict[str, Any]:
+def save_voice_input(
+    voice: str, data: AudioSource | None, url: str | None, transcript: str | None, language: str | None
+) -> dict[str, Any]:
     if (data is None) == (url is None):
         raise ValueError("pass a recording or a url, one of the two")
     source = {"voice_url": url} if data is None else {"reference_audio": recording(data)}
-    return {"action": "voices.save", "voice": voice, **source, "reference_transcript": transcript}
+    details = {"reference_transcript": transcript, "language": language}
+    return {"action": "voices.save", "voice": voice, **source, **details}
 
 
 def saved_voice(output: Any) -> SavedVoice:
     output = unwrap(output)
     voice = output["voice"]
     warnings = tuple(output.get("warnings", ()))
-    return SavedVoice(voice, output["digest"], output["duration_s"], output.get("name", voice), warnings)
+    name, language = output.get("name", voice), output.get("language")
+    return SavedVoice(voice, output["digest"], output["duration_s"], name, warnings, language)
 
 
 def voice_file(output: Any) -> bytes:
@@ -148,7 +152,12 @@ def voice_file(output: Any) -> bytes:
 def voice_entries(output: Any) -> list[VoiceEntry]:
     return [
         VoiceEntry(
-            entry["id"], entry["size_bytes"], entry["modified"], entry.get("name", entry["id"]), entry.get("model")
+            entry["id"],
+            entry["size_bytes"],
+            entry["modified"],
+            entry.get("name", entry["id"]),
+            entry.get("model"),
+            entry.get("language"),
         )
         for entry in unwrap(output)["voices"]
     ]

@@ -199,13 +199,20 @@ class Voices:
         return endpoints.voice_entries(self._client.call({"action": "voices.list"}).output)
 
     def save(
-        self, voice: str, recording: AudioSource | None = None, *, url: str | None = None, transcript: str | None = None
+        self,
+        voice: str,
+        recording: AudioSource | None = None,
+        *,
+        url: str | None = None,
+        transcript: str | None = None,
+        language: str | None = None,
     ) -> SavedVoice:
         """Save a recording under a name, for `voice=` in later requests; one of the same name is replaced.
 
-        `transcript` has its words, which the model `csm` needs.
+        `transcript` has its words, which the model `csm` needs; `language` is a code such as es. A text in another
+        language than the voice's is spoken with `cfg_weight` 0 unless the request gives one.
         """
-        job_input = endpoints.save_voice_input(voice, recording, url, transcript)
+        job_input = endpoints.save_voice_input(voice, recording, url, transcript, language)
         return endpoints.saved_voice(self._client.call(job_input).output)
 
     def export(self, voice: str) -> bytes:

@@ -244,6 +244,8 @@ class VoiceEntry:
     """What it is called; the id if it was given no other name."""
     model: str | None = None
     """The one that it is fine-tuned for; None for a voice of every model that speaks with recordings."""
+    language: str | None = None
+    """That its recording is in; None if it is not known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -279,3 +281,5 @@ class SavedVoice:
     """As it was given."""
     warnings: tuple[str, ...]
     """Which models cannot use it, and what in the recording will make the voice worse."""
+    language: str | None = None
+    """That its recording is in; None if it is not known."""

@@ -19,16 +19,17 @@ from tqdm import tqdm
 from chatterbox_worker import command, command_text, wiring
 from chatterbox_worker.clone import summary
 from chatterbox_worker.clone.arguments import parse_arguments
+from chatterbox_worker.clone.details import details_adder
 from chatterbox_worker.clone.exchange import export_voice, free_id, import_voice
 from chatterbox_worker.clone.findings import Findings, examine
 from chatterbox_worker.clone.recordings import files_in
-from chatterbox_worker.clone.transcript import transcript_adder
 from chatterbox_worker.clone.voice import ClonedVoice, build_voice
 from chatterbox_worker.clone.windows import Encoder
 from chatterbox_worker.config import Settings, environment
 from chatterbox_worker.errors import InvalidRequest, NotReady, WorkerError
 from chatterbox_worker.files import check_writable
 from chatterbox_worker.local import with_folders
+from chatterbox_worker.request import voice_language
 from chatterbox_worker.voices.bundle import BUNDLE_SUFFIX, pack
 from chatterbox_worker.voices.library import VoiceLibrary
 
@@ -85,7 +86,7 @@ def _clone(options: argparse.Namespace, settings: Settings, library: VoiceLibrar
         if path is not None:
             check_writable(path)
     encoder = _encoder(options, settings)
-    add_transcript = transcript_adder(options.transcript, settings, recognise=options.transcribe)
+    add_details = details_adder(options.transcript, options.language, settings, recognise=options.transcribe)
     findings = examine(
         options.input_dir,
         encoder,
@@ -113,9 +114,11 @@ def _clone(options: argparse.Namespace, settings: Settings, library: VoiceLibrar
     if isinstance(voice, InvalidRequest):
         raise voice
     yield summary.clip(voice)
-    bundle = add_transcript(voice.bundle)
-    if bundle.transcript is not None:
-        yield f"words of the clip, for csm: {bundle.transcript}"
+    bundle = add_details(voice.bundle)
+    if bundle.details.language is not None:
+        yield f"language of the clip: {bundle.details.language}; --language CODE changes it"
+    if bundle.details.transcript is not None:
+        yield f"words of the clip, for csm: {bundle.details.transcript}"
     if options.dry_run:
         return
     library.save(name, pack(bundle), field="output_voice_id")
@@ -133,7 +136,9 @@ def _lines(options: argparse.Namespace) -> Iterator[str]:
     if options.export is not None:
         yield export_voice(library, options.export, options.out, may_replace=options.replace)
     elif options.import_file is not None:
-        yield import_voice(library, options.import_file, options.output_voice_id, may_replace=options.replace)
+        language = voice_language(options.language, settings.languages)
+        name, path = options.output_voice_id, options.import_file
+        yield import_voice(library, path, name, may_replace=options.replace, language=language)
     else:
         yield from _clone(options, settings, library)
 

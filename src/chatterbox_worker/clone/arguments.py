@@ -17,7 +17,7 @@ Create a voice from recordings of one person: 1 to 5 minutes in any audio format
 what it leaves out, with the reasons, and draws the same as a picture. The voice is written to the voices folder as one
 file, where every edge lists it at once.
 """
-_MOVES = {"export": ("out",), "import_file": ("output_voice_id",)}  # with the options that only they have
+_MOVES = {"export": ("out",), "import_file": ("output_voice_id", "language")}  # with the options that only they have
 
 
 def parse_arguments(arguments: Sequence[str]) -> argparse.Namespace:
@@ -51,6 +51,11 @@ def parse_arguments(arguments: Sequence[str]) -> argparse.Namespace:
         type=command_text.argument,
         metavar="TEXT",
         help="the words of the clip, to correct those of --transcribe",
+    )
+    parser.add_argument(
+        "--language",
+        metavar="CODE",
+        help="that the recordings are in, such as es; stored in the voice file (--transcribe recognises it)",
     )
     _add_flags_of_choice(parser)
     parser.add_argument("--report", type=Path, metavar="FILE", help="file for the picture (NAME.png)")

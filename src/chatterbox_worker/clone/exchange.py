@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from chatterbox_worker.engine import DEFAULT_VOICE
+from chatterbox_worker.engine import DEFAULT_VOICE, VoiceDetails
 from chatterbox_worker.errors import InvalidRequest, quote
 from chatterbox_worker.files import write_whole
 from chatterbox_worker.request import VOICE_ID
@@ -50,8 +50,12 @@ def export_voice(library: VoiceLibrary, name: str, path: Path | None, *, may_rep
     return f"voice {name}: {path}, {len(data)} bytes"
 
 
-def import_voice(library: VoiceLibrary, path: Path, name: str | None, *, may_replace: bool) -> str:
+def import_voice(
+    library: VoiceLibrary, path: Path, name: str | None, *, may_replace: bool, language: str | None = None
+) -> str:
     """Add a voice file or a recording to the library; return a line that reports it.
+
+    `language`: that it speaks; None for a voice file's own.
 
     Raises:
         InvalidRequest: it is neither, or the id is invalid or exists already.
@@ -61,6 +65,6 @@ def import_voice(library: VoiceLibrary, path: Path, name: str | None, *, may_rep
     if path.stat().st_size > MAX_BYTES:
         raise InvalidRequest(f"{path.name} has more than {MAX_BYTES} bytes", field="import")
     data = path.read_bytes()
-    voice = library.save(name, data, field=path.name)
+    voice = library.save(name, data, field=path.name, details=VoiceDetails(language=language))
     kind = "voice file" if is_bundle(data) else "recording"
     return f"voice {name}, {voice.duration_s:.1f} s from a {kind}: {library.folder}"

@@ -21,6 +21,7 @@ from chatterbox_worker.request.check import (
     fields_of,
     transcript,
     validate,
+    voice_language,
     with_defaults,
     without_aliases,
 )
@@ -112,6 +113,7 @@ __all__ = [
     "transcript",
     "validate",
     "value_of_text",
+    "voice_language",
     "with_defaults",
     "without_nulls",
 ]

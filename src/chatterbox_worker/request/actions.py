@@ -52,6 +52,8 @@ class SaveVoiceRequest(Body):
     reference_audio: Reference | None = None
     voice_url: Url | None = None
     reference_transcript: Transcript | None = None
+    language: Annotated[str, Field(max_length=35)] | None = None
+    """That the recording is in: a code or a tag, which `check.voice_language` knows."""
 
 
 class ExportVoiceRequest(Body):

@@ -23,6 +23,7 @@ from chatterbox_worker.request.fields import (
     SpeechBody,
     without_nulls,
 )
+from chatterbox_worker.request.language import parse_tag
 
 _Fields = TypeVar("_Fields", bound=SpeechBody)
 
@@ -158,6 +159,16 @@ def transcript(words: str | None) -> str | None:
             field="reference_transcript",
         )
     return words
+
+
+def voice_language(given: str | None, known: Collection[str]) -> str | None:
+    """The code of a voice's language, without a region; raises InvalidRequest unless it is one of `known`."""
+    if given is None:
+        return None
+    language = parse_tag(given).language
+    if language not in known:
+        raise InvalidRequest(f"language must be {choices(known)}, not {quote(given)}", field="language")
+    return language
 
 
 def one_source(*, required: bool = False, **sources: str | None) -> None:

@@ -85,6 +85,8 @@ class SpeechRequest:
     seed: int | None
     sampling: Mapping[str, float]
     """Every parameter that the model's card lists, and no other."""
+    sampling_as_given: Mapping[str, float]
+    """The request's own, for a worker elsewhere, and for a default that depends on the voice."""
     split_text: bool
     chunk_size: int | None
     """Characters; None for the chunker's own default."""
@@ -236,7 +238,11 @@ def _of_model(fields: SpeechBody, settings: Settings, name: str | None) -> dict[
     card = served_card(name, settings)
     _refuse_unusable(fields, card, settings)
     language, region = _language(fields.language if "language" in fields.model_fields_set else None, card, settings)
-    return {"card": card, "language": language, "region": region, "sampling": _sampling(fields, card)}
+    given = _sampling(fields, card)
+    return {
+        "card": card, "language": language, "region": region,
+        "sampling": {**card.sampling, **given}, "sampling_as_given": given,
+    }  # fmt: skip
 
 
 def _checks(fields: SpeechBody, settings: Settings) -> dict[str, Any]:
@@ -324,13 +330,10 @@ def _language(tag: str | None, card: ModelCard, settings: Settings) -> tuple[str
 
 
 def _sampling(fields: SpeechBody, card: ModelCard) -> dict[str, float]:
-    sampling = dict(card.sampling)
-    for name in SAMPLING:
-        value = getattr(fields, name)
-        if value is None:
-            continue
-        if name not in sampling:
-            usable = f"it takes {choices(sampling)}" if sampling else "it takes no sampling parameters"
+    """The parameters that are given. Raises InvalidRequest for one that the model does not have."""
+    given = {name: value for name in SAMPLING if (value := getattr(fields, name)) is not None}
+    for name in given:
+        if name not in card.sampling:
+            usable = f"it takes {choices(card.sampling)}" if card.sampling else "it takes no sampling parameters"
             raise InvalidRequest(f"{card.name} cannot use {name}; {usable}", field=name)
-        sampling[name] = value
-    return sampling
+    return given

@@ -9,6 +9,7 @@ from typing import Any, Literal, Protocol
 from chatterbox_worker.answer import Recording, SpeechInfo, SpokenWord
 from chatterbox_worker.audio.clip import Audio
 from chatterbox_worker.cancel import CancelScope
+from chatterbox_worker.engine import NO_DETAILS, VoiceDetails
 from chatterbox_worker.request import AudioRequest, SpeechRequest
 from chatterbox_worker.voices.folder import LibraryEntry
 
@@ -69,7 +70,7 @@ class Backend(Protocol):
     async def voices(self) -> list[LibraryEntry]: ...
 
     async def about_voice(self, voice: str) -> dict[str, Any]:
-        """id, name, size_bytes, modified and model; duration_s and digest if they are known; raises VoiceNotFound."""
+        """What `voices` lists of it, and duration_s, digest and transcript if they are known; raises VoiceNotFound."""
 
     async def recording(self, voice: str) -> tuple[bytes, str]:
         """A voice's file and its mimetype; raises VoiceNotFound."""
@@ -77,11 +78,11 @@ class Backend(Protocol):
     async def export_voice(self, voice: str) -> bytes:
         """The voice as one file, which `save_voice` accepts; raises VoiceNotFound."""
 
-    async def save_voice(self, name: str, data: bytes, transcript: str | None = None) -> dict[str, Any]:
-        """Save a recording and its transcript under the id that the library makes of a name.
+    async def save_voice(self, name: str, data: bytes, details: VoiceDetails = NO_DETAILS) -> dict[str, Any]:
+        """Save a recording and its details under the id that the library makes of a name.
 
         Returns:
-            voice (the id), name, digest, duration_s and warnings.
+            voice (the id), name, digest, duration_s, language and warnings.
 
         Raises:
             InvalidRequest: it cannot be a voice.

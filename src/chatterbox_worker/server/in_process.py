@@ -12,6 +12,7 @@ from chatterbox_worker import wiring
 from chatterbox_worker.answer import Recording
 from chatterbox_worker.cancel import CancelScope
 from chatterbox_worker.config import Settings
+from chatterbox_worker.engine import NO_DETAILS, VoiceDetails
 from chatterbox_worker.errors import WorkerError
 from chatterbox_worker.request import AudioRequest, SpeechRequest
 from chatterbox_worker.server.backend import Live, Readiness
@@ -107,7 +108,7 @@ class LocalBackend:
             return asdict(entry) | {
                 "duration_s": round(loaded.duration_s, 3),
                 "digest": loaded.digest,
-                "transcript": loaded.transcript,
+                "transcript": loaded.details.transcript,
             }
 
         return await asyncio.to_thread(read)
@@ -122,9 +123,9 @@ class LocalBackend:
     async def export_voice(self, voice: str) -> bytes:
         return await asyncio.to_thread(self._library.export, voice)
 
-    async def save_voice(self, name: str, data: bytes, transcript: str | None = None) -> dict[str, Any]:
+    async def save_voice(self, name: str, data: bytes, details: VoiceDetails = NO_DETAILS) -> dict[str, Any]:
         def save() -> dict[str, Any]:
-            return self._library.describe(self._library.save(name, data, field="file", transcript=transcript))
+            return self._library.describe(self._library.save(name, data, field="file", details=details))
 
         return await run_conversion(save)
 

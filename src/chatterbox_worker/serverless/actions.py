@@ -9,8 +9,9 @@ from typing import Any
 
 from chatterbox_worker.catalogue import openai_model
 from chatterbox_worker.config import Settings, variable
+from chatterbox_worker.engine import VoiceDetails
 from chatterbox_worker.errors import AnswerTooLarge, VolumeFailed, quote
-from chatterbox_worker.request import Action, actions, check_deletable, refuse_alias, resolve
+from chatterbox_worker.request import Action, actions, check_deletable, refuse_alias, resolve, voice_language
 from chatterbox_worker.serverless.delivery.volume import Volume, is_attached
 from chatterbox_worker.serverless.information import JobCounts, info
 from chatterbox_worker.synthesis.synthesizer import Synthesizer
@@ -61,13 +62,12 @@ def _voices(request: actions.VoiceAction, settings: Settings, library: VoiceLibr
             return {"voices": [asdict(entry) for entry in library.list()]}
         case actions.SaveVoiceRequest():
             refuse_alias(id_of(request.voice), settings, field="voice")
+            details = VoiceDetails(request.reference_transcript, voice_language(request.language, settings.languages))
             warnings = _lost_with_this_worker(f"voice {quote(request.voice)}", settings.voices_dir, settings)
             data, field = reference_bytes(
                 request.reference_audio, request.voice_url, allow_private_urls=settings.allow_private_urls
             )
-            saved = library.describe(
-                library.save(request.voice, data, field=field, transcript=request.reference_transcript)
-            )
+            saved = library.describe(library.save(request.voice, data, field=field, details=details))
             return {**saved, "warnings": [*saved["warnings"], *warnings]}
         case actions.ExportVoiceRequest():
             return _export(settings.voice_aliases().get(request.voice, request.voice), library, most_bytes)

@@ -21,6 +21,7 @@ from chatterbox_worker.engine import DEFAULT_VOICE, Engine, left_out_of
 from chatterbox_worker.errors import Cancelled, InvalidRequest, VoiceNotFound, WorkerError, quote
 from chatterbox_worker.request import AudioRequest, SpeechRequest, at_place
 from chatterbox_worker.synthesis.chunk_takes import chunk_seeds
+from chatterbox_worker.synthesis.guidance import UNGUIDED, describe_unguided, is_unguided
 from chatterbox_worker.text.chunk import DEFAULT_CHUNK_CHARS, PAUSES_S, Chunk, Pause
 from chatterbox_worker.text.lexicon import Lexicon
 from chatterbox_worker.text.prepare import prepare
@@ -65,6 +66,12 @@ class Plan:
     def speed_of(self, chunk: Chunk) -> float:
         return self.turn_of(chunk).request.speed * chunk.rate
 
+    def sampling_of(self, chunk: Chunk) -> Mapping[str, float]:
+        """The request's, without guidance for a chunk in another language than its voice (`guidance`)."""
+        request = self.turn_of(chunk).request
+        unguided = is_unguided(request, self.source_of(chunk), chunk.language)
+        return {**request.sampling, **UNGUIDED} if unguided else request.sampling
+
     @property
     def voice(self) -> str:
         """As an answer names it: the id; of a dialogue those of all turns, in the order in which they begin."""
@@ -86,12 +93,12 @@ class Plan:
     @property
     def warnings(self) -> list[str]:
         """What the caller should know about how the text is read."""
-        own = () if self.turns else self.reading.warnings
-        turns = self.request.turns
-        return [
-            *own,
-            *(f"{turns[i].place}: {each}" for i, turn in self.turns.items() for each in turn.reading.warnings),
-        ]
+        if self.turns:
+            places = [turn.place for turn in self.request.turns]
+            return [f"{places[i]}: {each}" for i, turn in self.turns.items() for each in turn.warnings]
+        spoken = ((self.source_of(chunk), chunk.language) for chunk in self.chunks)
+        unguided = ((source, language) for source, language in spoken if is_unguided(self.request, source, language))
+        return [*self.reading.warnings, *describe_unguided(unguided)]
 
     @contextmanager
     def named(self, chunk: Chunk) -> Iterator[None]:
@@ -139,6 +146,7 @@ class Planner:
         _require_transcript(request, source)
         names = sorted({chunk.voice for chunk in prepared.chunks if chunk.voice is not None})
         voices = {name: _voice_in_text(request, name, self.find) for name in names}
+        spoken = [(voices.get(chunk.voice or "", source), chunk.language) for chunk in prepared.chunks]
         require_chunks(request, len(prepared.chunks))
         context, check = past_speech(request.context), self._check(request)
         identity = {"weights": engine.revision, **prepared.identity, **check}
@@ -148,7 +156,7 @@ class Planner:
             engine=engine,
             source=source,
             chunks=prepared.chunks,
-            key=key_of(identity | _identity(request, source, voices, context)),
+            key=key_of(identity | _identity(request, source, voices, context) | _unguided(request, spoken)),
             seed=seed,
             seeds=chunk_seeds(seed, prepared.chunks, request.respeak),
             check=check,
@@ -186,6 +194,16 @@ def _identity(
         **({"speaker": request.speaker, "context": [past.identity for past in context]}
            if request.card.uses_context else {}),
     }  # fmt: skip
+
+
+def _unguided(request: SpeechRequest, spoken: Sequence[tuple[VoiceSource, str]]) -> dict[str, Any]:
+    """What guidance that depends on the voices' languages adds to the cache's key: also what the warnings name."""
+    found = [
+        [index, source.id, source.language]
+        for index, (source, language) in enumerate(spoken)
+        if is_unguided(request, source, language)
+    ]
+    return {"unguided": found} if found else {}
 
 
 def encoding_of(request: AudioRequest) -> dict[str, Any]:

@@ -66,7 +66,7 @@ class Submission:
             text=chunk.spoken,
             language=chunk.language,
             voice=self._voices[chunk.turn, chunk.voice],
-            sampling=request.sampling,
+            sampling=self._plan.sampling_of(chunk),
             seed=self._plan.seeds[index],
             streaming=self._first_streams and index == 0,
             turn=index,
@@ -84,7 +84,7 @@ class Submission:
             "chunk": utterance.text, "language": utterance.language,
             "model": request.model, "weights": turn.engine.revision, "voice": utterance.voice.digest,
             "sampling": dict(utterance.sampling), "seed": utterance.seed, "max_chunk_s": utterance.max_s,
-            "transcript": utterance.voice.transcript if request.card.needs_transcript else None,
+            "transcript": utterance.voice.details.transcript if request.card.needs_transcript else None,
             **({} if self._judge is None else turn.check),
         })  # fmt: skip
 

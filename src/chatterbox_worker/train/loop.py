@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -207,13 +207,23 @@ class TrainingLoop:
     def _sample_texts(self) -> list[tuple[str, str]]:
         """The texts of samples, each with its language."""
         rows = [self._clip_set.rows[clip.id] for clip in self._corpus.held_out[:_SAMPLES]]
-        rules = Rules(self._options.model, self._options.language, self._options.max_clip_s)
-        own = [(row.text, language_of(row, rules)) for row in rows]
+        own = [(row.text, language_of(row, self._rules)) for row in rows]
         return [(text, own[0][1]) for text in self._options.sample_text] if self._options.sample_text and own else own
 
     def _voice(self, tensors: dict[str, Any], point: LossPoint | None) -> Bundle:
         about = self._about(point)
-        return self._session.voice(self._corpus, tensors, self._scope, self._clip_set.audio_of, about)
+        voice = self._session.voice(self._corpus, tensors, self._scope, self._clip_set.audio_of, about)
+        return replace(voice, details=replace(voice.details, language=self._language))
+
+    @property
+    def _language(self) -> str | None:
+        """The one that all clips are in."""
+        languages = {language_of(self._clip_set.rows[clip.id], self._rules) for clip in self._corpus.clips}
+        return languages.pop() if len(languages) == 1 else None
+
+    @property
+    def _rules(self) -> Rules:
+        return Rules(self._options.model, self._options.language, self._options.max_clip_s)
 
     def _about(self, point: LossPoint | None) -> dict[str, Any]:
         return {

@@ -2,9 +2,9 @@
 
 Layout of the file: `clip` (n,) int16; `speaker` (256,) float32, if it is known; the tensors of an adapter, if a model
 was fine-tuned (`adapter`); and one metadata entry, `chatterbox_worker_voice`, a JSON object with `version`,
-`sample_rate`, `about`, `made_by` if there is a `speaker`, `adapter` if there is one, and `transcript` if the clip's
-words are known. `about` (sources, date, consent) does not change the sound and is not part of the voice's digest; the
-transcript, which only some models use, is not part of it either.
+`sample_rate`, `about`, `made_by` if there is a `speaker`, `adapter` if there is one, and those of the `details` that
+are known. `about` (sources, date, consent) does not change the sound and is not part of the voice's digest; the details
+(the clip's words and its language) are not part of it either.
 
 The bytes may be untrusted: all of them are checked, and nothing in them is executed.
 """
@@ -15,7 +15,7 @@ import hashlib
 import json
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
@@ -26,10 +26,10 @@ from safetensors.numpy import load, save
 
 from chatterbox_worker.audio.clip import Audio, audio_of_integers
 from chatterbox_worker.audio.decode import HIGHEST_RATE, LOWEST_RATE
-from chatterbox_worker.engine import Adapter, Speaker
+from chatterbox_worker.engine import NO_DETAILS, Adapter, Speaker, VoiceDetails
 from chatterbox_worker.errors import InvalidRequest
-from chatterbox_worker.request import LONGEST_TRANSCRIPT_CHARS
 from chatterbox_worker.voices import adapter as adapters
+from chatterbox_worker.voices.details import details_of, known_details
 from chatterbox_worker.voices.reference import MAX_DURATION_S, MIN_DURATION_S
 
 BUNDLE_SUFFIX = ".safetensors"
@@ -52,12 +52,11 @@ class Bundle:
     """JSON-safe: where the voice came from."""
     adapter: Adapter | None = None
     """None: the model keeps its published weights."""
-    transcript: str | None = None
-    """The words of the clip."""
+    details: VoiceDetails = NO_DETAILS
 
     @property
     def digest(self) -> str:
-        """SHA-256 (hex) of everything that changes the sound: it does not depend on `about` or the transcript.
+        """SHA-256 (hex) of everything that changes the sound: it does not depend on `about` or the details.
 
         With an adapter it begins otherwise: samples at a clip's end could have the bytes of the adapter's digest.
         """
@@ -91,8 +90,7 @@ def pack(bundle: Bundle) -> bytes:
     if bundle.adapter is not None:
         tensors |= adapters.tensors_of(bundle.adapter)
         metadata["adapter"] = adapters.metadata_of(bundle.adapter)
-    if bundle.transcript is not None:
-        metadata["transcript"] = bundle.transcript
+    metadata |= known_details(bundle.details)
     file: bytes = save(
         tensors, metadata={_KEY: json.dumps(metadata, ensure_ascii=False, allow_nan=False, sort_keys=True)}
     )
@@ -118,11 +116,6 @@ def unpack(data: bytes, *, field: str) -> Bundle:
     rate, about = metadata.get("sample_rate"), metadata.get("about", {})
     if not isinstance(rate, int) or not LOWEST_RATE <= rate <= HIGHEST_RATE or not isinstance(about, dict):
         raise invalid(f"its sample rate is {rate!r}, or its `about` is not a JSON object")
-    transcript = metadata.get("transcript")
-    if transcript is not None and not (
-        isinstance(transcript, str) and 0 < len(transcript.strip()) <= len(transcript) <= LONGEST_TRANSCRIPT_CHARS
-    ):
-        raise invalid(f"its transcript is blank, not a text, or longer than {LONGEST_TRANSCRIPT_CHARS} characters")
     clip = tensors.get("clip")
     if clip is None or clip.dtype != np.int16 or clip.ndim != 1:
         raise invalid("it has no 16-bit clip")
@@ -133,13 +126,21 @@ def unpack(data: bytes, *, field: str) -> Bundle:
         _speaker(tensors, metadata.get("made_by"), invalid),
         about,
         adapters.parse_adapter(metadata.get("adapter"), tensors, invalid),
-        transcript,
+        _details(metadata, invalid),
     )
 
 
-def adapted_model(path: Path) -> str | None:
-    """The model that the adapter in a voice file belongs to, from the file's header; None if it has no adapter.
+@dataclass(frozen=True, slots=True)
+class Head:
+    """What the header of a voice file says, which is read without the rest."""
 
+    model: str | None = None
+    """That its adapter belongs to; None if it has no adapter."""
+    language: str | None = None
+
+
+def head_of(path: Path) -> Head:
+    """
     Raises:
         InvalidRequest: it is not a voice file.
         OSError: it cannot be read.
@@ -150,9 +151,17 @@ def adapted_model(path: Path) -> str | None:
         length = int.from_bytes(head, "little")
         if length > _LONGEST_HEADER_BYTES:
             raise refusal
-        adapter = _read_metadata(head + file.read(length), refusal).get("adapter")
+        metadata = _read_metadata(head + file.read(length), refusal)
+    adapter = metadata.get("adapter")
     model = adapter.get("model") if isinstance(adapter, dict) else None
-    return model if model in adapters.MODELS else None
+    return Head(model if model in adapters.MODELS else None, _details(metadata, lambda _: refusal).language)
+
+
+def _details(metadata: Mapping[str, Any], invalid: Callable[[str], InvalidRequest]) -> VoiceDetails:
+    try:
+        return details_of({each.name: metadata.get(each.name) for each in fields(VoiceDetails)})
+    except ValueError as error:
+        raise invalid(f"its {error}") from None
 
 
 def _speaker(

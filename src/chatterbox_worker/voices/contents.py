@@ -12,27 +12,27 @@ import soundfile
 from chatterbox_worker.audio.clip import Audio
 from chatterbox_worker.audio.resample import resample
 from chatterbox_worker.catalogue import MODEL_RATE
-from chatterbox_worker.engine import Voice
+from chatterbox_worker.engine import NO_DETAILS, Voice, VoiceDetails
 from chatterbox_worker.errors import InvalidRequest
 from chatterbox_worker.voices.bundle import Bundle, is_bundle, pack, unpack
 from chatterbox_worker.voices.clip import decode_clip, trim_clip
 from chatterbox_worker.voices.reference import MAX_BYTES
 
 _PREPARATION = b"chatterbox clip 2\n"  # another one whenever the same file gives another clip: it changes the digest
-_HEADER_BYTES = 10_000  # of a voice file without a speaker: its transcript and the digest of its recording
+_HEADER_BYTES = 10_000  # of a voice file without a speaker: its details and the digest of its recording
 _log = logging.getLogger(__name__)
 
 
-def voice_of(name: str, data: bytes, *, field: str, transcript: str | None = None) -> Voice:
-    """The voice in the bytes of a recording with its `transcript`, or of a voice file, which contains its own.
+def voice_of(name: str, data: bytes, *, field: str, details: VoiceDetails = NO_DETAILS) -> Voice:
+    """The voice in the bytes of a recording with its `details`, or of a voice file, which contains its own.
 
     Raises:
         InvalidRequest: names `field`; they are neither.
     """
     if is_bundle(data):
         bundle = _unpack_trimmed(data, field)
-        return Voice(name, bundle.digest, bundle.clip, bundle.speaker, bundle.adapter, bundle.transcript)
-    return Voice(name, digest(data), decode_clip(data, field=field), transcript=transcript)
+        return Voice(name, bundle.digest, bundle.clip, bundle.speaker, bundle.adapter, bundle.details)
+    return Voice(name, digest(data), decode_clip(data, field=field), details=details)
 
 
 def digest(data: bytes) -> str:
@@ -56,7 +56,7 @@ def pack_recording(voice: Voice) -> bytes:
     clip = voice.clip
     if len(clip.samples) * 2 + _HEADER_BYTES > MAX_BYTES:
         clip = resample(clip, MODEL_RATE)
-    return pack(Bundle(clip, None, {"recording_sha256": voice.digest}, transcript=voice.transcript))
+    return pack(Bundle(clip, None, {"recording_sha256": voice.digest}, details=voice.details))
 
 
 def wav_of(clip: Audio) -> bytes:

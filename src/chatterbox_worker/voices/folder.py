@@ -1,4 +1,4 @@
-"""The files of the voice library: recordings, voice files (`bundle`), transcripts and names next to them.
+"""The files of the voice library: recordings, voice files (`bundle`), details and names next to them.
 
 A file that is copied into the folder is a voice at once. The folder may be a network volume, so it may be missing,
 which is a folder without voices, read-only or shared. Ids are checked against one pattern and every path against the
@@ -13,18 +13,21 @@ import math
 import os
 import re
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any, TypeVar
 
-from chatterbox_worker.engine import DEFAULT_VOICE
+from chatterbox_worker.engine import DEFAULT_VOICE, VoiceDetails
 from chatterbox_worker.errors import InvalidRequest, VoiceNotFound, first_choices, quote
 from chatterbox_worker.files import LOCK_S, draft, lock_folder, remove_orphans
 from chatterbox_worker.mounts import allow_bytes, check_wanted
-from chatterbox_worker.request import LONGEST_TRANSCRIPT_CHARS, VOICE_ID
-from chatterbox_worker.voices.bundle import BUNDLE_SUFFIX, adapted_model
+from chatterbox_worker.request import VOICE_ID
+from chatterbox_worker.voices.bundle import BUNDLE_SUFFIX, Head, head_of
 from chatterbox_worker.voices.contents import digest
+from chatterbox_worker.voices.details import DETAILS, details_of
+from chatterbox_worker.voices.details import SUFFIXES as DETAIL_SUFFIXES
 from chatterbox_worker.voices.names import check_name, id_of
 
 MIMETYPES: Mapping[str, str] = {
@@ -34,11 +37,11 @@ MIMETYPES: Mapping[str, str] = {
 """Of recordings, by their suffixes."""
 SUFFIXES = (BUNDLE_SUFFIX, *MIMETYPES)
 """In order of precedence."""
-TRANSCRIPT_SUFFIX = ".txt"
 NAME_SUFFIX = ".name"
 MOST_FILE_BYTES = 60_000_000
 """300 s at 48 kHz in 32 bits, and the rest of a voice file."""
 _log = logging.getLogger(__name__)
+_T = TypeVar("_T")
 _NAME_BYTES = 1_000  # of a name's file; a name has at most 400
 _ABSENT = (FileNotFoundError, NotADirectoryError)
 _SETTLED_S = 2.0  # file systems count in seconds: a folder may change within the one in which it was read
@@ -58,6 +61,8 @@ class LibraryEntry:
     """What it is called; the id if it was given no other name."""
     model: str | None
     """The one that it is fine-tuned for; None for a voice of every model that speaks with recordings."""
+    language: str | None = None
+    """That it speaks; None if it is not known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,8 +93,8 @@ class VoicesFolder:
     def __init__(self, path: Path) -> None:
         self.path = path
         self._listing = _Listing(None, -math.inf, -math.inf)
-        self._names: dict[str, tuple[int, str]] = {}
-        self._models: dict[Path, tuple[int, str | None]] = {}
+        self._known: dict[str, tuple[int, Any]] = {}
+        """What was read of a file, by its name, with the time of the file's last change."""
 
     def list(self) -> list[LibraryEntry]:
         """Every voice, by id."""
@@ -97,34 +102,42 @@ class VoicesFolder:
         found: dict[str, LibraryEntry] = {}
         for voice, file in sorted(listing.voices.items()):
             with contextlib.suppress(*_UNREADABLE):  # such as deleted by another worker in the meantime
-                found[voice] = self._entry(voice, self.path / file, self._name_of(voice, listing))
-        for voice in self._names.keys() - found.keys():
-            self._names.pop(voice, None)
-        for path in self._models.keys() - {self.path / file for file in listing.names}:
-            self._models.pop(path, None)
+                found[voice] = self._entry(voice, file, listing)
+        for file in self._known.keys() - listing.names:
+            self._known.pop(file, None)
         return [*found.values()]
 
     def entry(self, voice: str) -> LibraryEntry:
         """Raises VoiceNotFound."""
         with self._found(voice):
-            return self._entry(voice, self.find(voice)[0], self.name_of(voice))
+            return self._entry(voice, self.find(voice)[0].name, self._list())
 
-    def _entry(self, voice: str, path: Path, name: str) -> LibraryEntry:
-        stat = path.stat()
+    def _entry(self, voice: str, file: str, listing: _Listing) -> LibraryEntry:
+        stat = (self.path / file).stat()
         modified = datetime.fromtimestamp(stat.st_mtime, UTC).isoformat(timespec="seconds")
-        return LibraryEntry(voice, stat.st_size, modified, name, self._model_of(path, stat.st_mtime_ns))
+        head = self._head_of(voice, file, listing)
+        return LibraryEntry(voice, stat.st_size, modified, self._name_of(voice, listing), head.model, head.language)
 
-    def _model_of(self, path: Path, modified_ns: int) -> str | None:
-        """Read again only if the file has changed."""
-        if path.suffix.lower() != BUNDLE_SUFFIX:
-            return None
-        known = self._models.get(path)
-        if known is None or known[0] != modified_ns:
-            model = None
+    def _head_of(self, voice: str, file: str, listing: _Listing) -> Head:
+        """What is listed about a voice: from its file, or from the file next to its recording."""
+        if file.lower().endswith(BUNDLE_SUFFIX):
             with contextlib.suppress(InvalidRequest):  # who speaks with it gets the reason
-                model = adapted_model(path)
-            known = self._models[path] = modified_ns, model
-        return known[1]
+                return self._once(file, head_of)
+            return Head()
+        beside = voice + DETAILS["language"].suffix
+        return Head(
+            None, self._once(beside, lambda _: self.details(voice).language) if beside in listing.names else None
+        )
+
+    def _once(self, file: str, read: Callable[[Path], _T]) -> _T:
+        """What `read` makes of a file, which is read again only if it has changed."""
+        path = self.path / file
+        modified_ns = path.stat().st_mtime_ns
+        known = self._known.get(file)
+        if known is None or known[0] != modified_ns:
+            known = self._known[file] = modified_ns, read(path)
+        found: _T = known[1]
+        return found
 
     def name_of(self, voice: str) -> str:
         """The display name of a voice; its id if it has no other. Read again only if the file has changed."""
@@ -134,14 +147,7 @@ class VoicesFolder:
         if voice + NAME_SUFFIX not in listing.names:
             return voice
         try:
-            path = self.path / f"{voice}{NAME_SUFFIX}"
-            modified_ns = path.stat().st_mtime_ns
-            known = self._names.get(voice)
-            if known is None or known[0] != modified_ns:
-                with path.open("rb") as file:
-                    name = check_name(file.read(_NAME_BYTES).decode(), field="name")
-                known = self._names[voice] = modified_ns, name
-            return known[1]
+            return self._once(voice + NAME_SUFFIX, _read_name)
         except (*_UNREADABLE, UnicodeDecodeError, InvalidRequest):
             return voice
 
@@ -176,33 +182,40 @@ class VoicesFolder:
             return path, path.read_bytes()
 
     def look_up(self, voice: str) -> tuple[Path, os.stat_result, tuple[object, ...]]:
-        """The voice's file, its state, and what changes with the file or with the transcript next to it.
+        """The voice's file, its state, and what changes with the file or with the details next to it.
 
         Raises:
             VoiceNotFound: there is none.
         """
         path, found = self.find(voice)
-        transcript = None
-        if path.suffix.lower() != BUNDLE_SUFFIX and voice + TRANSCRIPT_SUFFIX in self._listing.names:
-            with contextlib.suppress(*_UNREADABLE):
-                transcript = _state((self.path / f"{voice}{TRANSCRIPT_SUFFIX}").stat())
-        return path, found, (str(path), _state(found), transcript)
+        beside: list[object] = []
+        if path.suffix.lower() != BUNDLE_SUFFIX:
+            for file in (voice + suffix for suffix in DETAIL_SUFFIXES):
+                if file in self._listing.names:
+                    with contextlib.suppress(*_UNREADABLE):
+                        beside.append((file, _state((self.path / file).stat())))
+        return path, found, (str(path), _state(found), *beside)
 
-    def transcript(self, voice: str) -> str | None:
-        """The transcript next to the recording; None if there is none that can be used."""
-        path = self.path / f"{voice}{TRANSCRIPT_SUFFIX}"
+    def details(self, voice: str) -> VoiceDetails:
+        """Those next to the recording that can be used."""
+        return details_of({name: self._detail(voice, name) for name in DETAILS})
+
+    def _detail(self, voice: str, name: str) -> str | None:
+        path = self.path / f"{voice}{DETAILS[name].suffix}"
         try:
-            transcript = path.read_text("utf-8-sig").strip()
+            text = path.read_text("utf-8-sig").strip()
+            details_of({name: text})
         except FileNotFoundError:
             return None
-        except (*_UNREADABLE, UnicodeDecodeError) as error:
-            _log.warning("the transcript %s cannot be read: %s", path, type(error).__name__)
-            return None
-        if not 0 < len(transcript) <= LONGEST_TRANSCRIPT_CHARS:
-            length = len(transcript)
-            _log.warning("%s is ignored: it has %d characters, not 1 to %d", path, length, LONGEST_TRANSCRIPT_CHARS)
-            return None
-        return transcript
+        except UnicodeDecodeError:
+            _log.warning("%s is ignored: it is not text in UTF-8", path)
+        except ValueError as error:
+            _log.warning("%s is ignored: %s", path, error)
+        except _UNREADABLE as error:
+            _log.warning("%s cannot be read: %s", path, type(error).__name__)
+        else:
+            return text
+        return None
 
     def replace(self, voice: str, suffix: str, content: bytes, others: Mapping[str, bytes]) -> str | None:
         """Write everything, then rename: a full disk is noticed before anything of the old voice is removed.
@@ -230,7 +243,8 @@ class VoicesFolder:
                     file.flush()
                     os.fsync(file.fileno())
                 check_wanted()
-                self._path(voice, TRANSCRIPT_SUFFIX).unlink(missing_ok=True)  # first: a wrong one is worse than none
+                for each in DETAIL_SUFFIXES:  # first: a wrong one is worse than none
+                    self._path(voice, each).unlink(missing_ok=True)
         for old in (*SUFFIXES, NAME_SUFFIX):
             if old != suffix and old not in others:
                 self._path(voice, old).unlink(missing_ok=True)
@@ -241,7 +255,7 @@ class VoicesFolder:
         with self._found(voice), lock_folder(self.path, wait_s=LOCK_S):
             removed = _digest_of(path)
             check_wanted()
-            for suffix in (path.suffix, *SUFFIXES, TRANSCRIPT_SUFFIX, NAME_SUFFIX):
+            for suffix in (path.suffix, *SUFFIXES, *DETAIL_SUFFIXES, NAME_SUFFIX):
                 self._path(voice, suffix).unlink(missing_ok=True)
         return removed
 
@@ -310,6 +324,11 @@ def _check_id(voice: str) -> None:
 
 def _state(found: os.stat_result) -> tuple[int, int]:
     return found.st_mtime_ns, found.st_size
+
+
+def _read_name(path: Path) -> str:
+    with path.open("rb") as file:
+        return check_name(file.read(_NAME_BYTES).decode(), field="name")
 
 
 def _digest_of(path: Path) -> str:

@@ -1,9 +1,9 @@
 """The voice library: a folder of recordings and voice files (`bundle`), one file per voice, named by the voice's id.
 
 A saved recording is stored as the models use it: without the silence at its ends, mono, at most 48 kHz, as FLAC. Its
-transcript may be next to it, as `<id>.txt`; a voice file contains its own. A name that differs from the id is in
-`<id>.name`. A folder that fails or does not answer (`mounts`) is an error: its voices are not missing, and those in
-memory can be used.
+details (`details`) may be next to it, such as `<id>.txt`; a voice file contains its own. A name that differs
+from the id is in `<id>.name`. A folder that fails or does not answer (`mounts`) is an error: its voices are not
+missing, and those in memory can be used.
 """
 
 from __future__ import annotations
@@ -18,17 +18,17 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from chatterbox_worker.audio.encode import encode_recording
-from chatterbox_worker.engine import DEFAULT_VOICE, Voice
+from chatterbox_worker.engine import DEFAULT_VOICE, NO_DETAILS, Voice, VoiceDetails
 from chatterbox_worker.errors import InvalidRequest, VoiceNotFound, VolumeFailed, quote
 from chatterbox_worker.files import check_whole
 from chatterbox_worker.mounts import LOOK_UP_S, REQUEST_S, allow_bytes, mount_of
 from chatterbox_worker.voices.bundle import BUNDLE_SUFFIX, is_bundle, pack, unpack
 from chatterbox_worker.voices.clip import decode_clip, warnings_about
 from chatterbox_worker.voices.contents import pack_recording, voice_of, wav_of
+from chatterbox_worker.voices.details import DETAILS, known_details, with_details
 from chatterbox_worker.voices.folder import (
     MOST_FILE_BYTES,
     NAME_SUFFIX,
-    TRANSCRIPT_SUFFIX,
     LibraryEntry,
     VoicesFolder,
 )
@@ -112,9 +112,9 @@ class VoiceLibrary:
             raise
         if isinstance(found, Voice):
             return found
-        key, data, transcript = found
+        key, data, details = found
         try:
-            loaded = voice_of(voice, data, field="voice", transcript=transcript)
+            loaded = voice_of(voice, data, field="voice", details=details)
         except InvalidRequest as error:  # its sentence begins with the field, which does not say which voice
             raise InvalidRequest(error.message.replace("voice", f"voice {quote(voice)}", 1), field="voice") from error
         with self._lock:
@@ -125,8 +125,8 @@ class VoiceLibrary:
                 self._drop(next(iter(self._clips)))
         return loaded
 
-    def _read(self, voice: str) -> Voice | tuple[tuple[object, ...], bytes, str | None]:
-        """The voice, if its file has not changed; or what it is kept under, the file and the transcript next to it."""
+    def _read(self, voice: str) -> Voice | tuple[tuple[object, ...], bytes, VoiceDetails]:
+        """The voice, if its file has not changed; or what it is kept under, the file and the details next to it."""
         try:
             path, stat, key = self._files.look_up(voice)
             with self._lock:
@@ -138,13 +138,14 @@ class VoiceLibrary:
                     f"voice {quote(voice)} is a file of {stat.st_size} bytes; at most {MOST_FILE_BYTES} can be used",
                     field="voice",
                 )
-            transcript = None if path.suffix.lower() == BUNDLE_SUFFIX else self._files.transcript(voice)
+            is_recording = path.suffix.lower() != BUNDLE_SUFFIX
+            details = self._files.details(voice) if is_recording else NO_DETAILS
             allow_bytes(stat.st_size)
             data = path.read_bytes()
         except FileNotFoundError:
             raise self._files.missing(voice) from None
         check_whole(data, stat.st_size)  # else a part of the voice would be kept as the whole
-        return key, data, transcript
+        return key, data, details
 
     def _drop_all(self, voice: str) -> None:
         """A voice that was deleted is not spoken from memory either."""
@@ -155,10 +156,10 @@ class VoiceLibrary:
     def _drop(self, key: tuple[object, ...]) -> None:
         self._clips_bytes -= _size_bytes(self._clips.pop(key))
 
-    def save(self, name: str, data: bytes, *, field: str, transcript: str | None = None) -> Voice:
+    def save(self, name: str, data: bytes, *, field: str, details: VoiceDetails = NO_DETAILS) -> Voice:
         """Store a recording or a voice file under the id of `name`; a voice with that name is replaced.
 
-        Without a `transcript` a voice file keeps its own. Whatever fails, the voice that was there remains.
+        A voice file keeps its own of the `details` that are not given. Whatever fails, the voice that was there stays.
 
         Raises:
             InvalidRequest: the id is that of the built-in voice, or the bytes are not a usable recording.
@@ -172,11 +173,11 @@ class VoiceLibrary:
         if is_bundle(data):
             bundle = unpack(data, field=field)
             suffix = BUNDLE_SUFFIX
-            content = pack(bundle if transcript is None else replace(bundle, transcript=transcript))
+            content = pack(replace(bundle, details=with_details(bundle.details, details)))
         else:
             suffix, content = SAVED_SUFFIX, encode_recording(decode_clip(data, field=field))
-            others |= {} if transcript is None else {TRANSCRIPT_SUFFIX: transcript.encode()}
-        saved = voice_of(voice, content, field=field, transcript=transcript)  # only what can be read replaces another
+            others |= {DETAILS[each].suffix: value.encode() for each, value in known_details(details).items()}
+        saved = voice_of(voice, content, field=field, details=details)  # only what can be read replaces another
         replaced = self._on_volume(partial(self._files.replace, voice, suffix, content, others), "written")
         if replaced not in {None, saved.digest}:
             self._forget(replaced)
@@ -189,6 +190,7 @@ class VoiceLibrary:
             "name": self.name_of(saved.id),
             "digest": saved.digest,
             "duration_s": round(saved.duration_s, 3),
+            "language": saved.details.language,
             "warnings": [] if saved.clip is None else warnings_about(saved.clip),
         }
 

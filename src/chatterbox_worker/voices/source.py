@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from typing import Protocol
 
 from chatterbox_worker.catalogue import ModelCard
-from chatterbox_worker.engine import Voice
+from chatterbox_worker.engine import Voice, VoiceDetails
 from chatterbox_worker.errors import InvalidRequest, quote
 from chatterbox_worker.request import VOICES
 from chatterbox_worker.text.normalise import normalise_transcript
@@ -34,6 +34,8 @@ class VoiceSource:
     """For a fine-tuned voice, the only model that can use it."""
     transcript: str | None = None
     """The words of the recording, from the request or else from the voice."""
+    language: str | None = None
+    """That the recording is in, if it is known."""
 
 
 class VoiceFields(Protocol):
@@ -58,16 +60,16 @@ def voice_source(request: VoiceFields, library: VoiceLibrary, *, allow_private_u
     """
     if request.voice is not None:
         voice = library.get(request.voice)
-        return _loaded_source(voice, "voice", _normalise(request.reference_transcript or voice.transcript))
+        return _loaded_source(voice, "voice", _normalise(request.reference_transcript or voice.details.transcript))
     data, field = reference_bytes(request.reference_audio, request.voice_url, allow_private_urls=allow_private_urls)
     transcript = _normalise(request.reference_transcript)
     if is_bundle(data):
         own = voice_of("reference", data, field=field)
-        return _loaded_source(own, field, transcript or _normalise(own.transcript))
+        return _loaded_source(own, field, transcript or _normalise(own.details.transcript))
     fingerprint = digest(data)
 
     def load() -> Voice:
-        return voice_of("reference", data, field=field, transcript=transcript)
+        return voice_of("reference", data, field=field, details=VoiceDetails(transcript))
 
     return VoiceSource("reference", fingerprint, field, load, transcript=transcript)
 
@@ -77,9 +79,9 @@ def _normalise(transcript: str | None) -> str | None:
 
 
 def _loaded_source(voice: Voice, field: str, transcript: str | None) -> VoiceSource:
-    voice = replace(voice, transcript=transcript)
+    voice = replace(voice, details=replace(voice.details, transcript=transcript))
     model = None if voice.adapter is None else voice.adapter.model
-    return VoiceSource(voice.id, voice.digest, field, lambda: voice, model, transcript)
+    return VoiceSource(voice.id, voice.digest, field, lambda: voice, model, transcript, voice.details.language)
 
 
 def load_voice(source: VoiceSource, card: ModelCard) -> Voice:

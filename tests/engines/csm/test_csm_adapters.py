@@ -13,7 +13,7 @@ import pytest
 import torch
 
 import support.tiny_csm as tiny
-from chatterbox_worker.engine import Adapter, Voice
+from chatterbox_worker.engine import Adapter, Voice, VoiceDetails
 from chatterbox_worker.engines.chatterbox.training.module import TARGETS, Shape, add_lora, set_trained
 from chatterbox_worker.engines.csm import adapters
 from chatterbox_worker.engines.csm.adapters import RowAdapters
@@ -177,7 +177,9 @@ def test_one_whose_products_overflow_fails_alone_and_spoils_no_later_take_in_its
         path: each._replace(up=np.full_like(each.up, 1e30)) if path.startswith(part) else each
         for path, each in tiny.adapter().factors.items()
     }
-    longer = replace(_tuned(replace(tiny.adapter(), factors=factors)), transcript="This is what Alice says. " * 4)
+    longer = replace(
+        _tuned(replace(tiny.adapter(), factors=factors)), details=VoiceDetails("This is what Alice says. " * 4)
+    )
     plain = tiny.say(voice=_tuned(None), seed=7)
     alone = tiny.sound_of(engine.submit(plain))
     takes = [engine.submit(utterance) for utterance in (plain, tiny.say(voice=longer), *[plain] * 3)]

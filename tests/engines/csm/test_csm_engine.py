@@ -47,7 +47,7 @@ def test_a_voice_with_its_transcript_is_spoken_as_by_transformers(engine: CsmEng
     take = engine.submit(tiny.say(voice=voice, seed=7))
     sound = tiny.sound_of(take)
     codes, expected = tiny.generate(
-        [(0, str(voice.transcript), voice.clip), (0, "How are you today?", None)], seed=7, frames=10
+        [(0, str(voice.details.transcript), voice.clip), (0, "How are you today?", None)], seed=7, frames=10
     )
 
     assert take.frames == codes
@@ -62,7 +62,7 @@ def test_a_dialogue_is_in_the_context_turn_by_turn_with_its_speakers(engine: Csm
     take = engine.submit(tiny.say("What a day.", voice=voice, seed=3, context=before, speaker=2))
     sound = tiny.sound_of(take)
     codes, expected = tiny.generate(
-        [(2, str(voice.transcript), voice.clip), *((turn.speaker, turn.text, turn.clip) for turn in before),
+        [(2, str(voice.details.transcript), voice.clip), *((turn.speaker, turn.text, turn.clip) for turn in before),
          (2, "What a day.", None)],
         seed=3, frames=10,
     )  # fmt: skip

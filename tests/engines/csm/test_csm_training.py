@@ -131,7 +131,7 @@ def test_the_voice_has_the_adapter_and_the_words_of_its_recording() -> None:
 
     assert got.adapter is not None
     assert (got.adapter.model, got.adapter.base, len(got.adapter.factors)) == ("csm", session().base, 12)
-    assert got.transcript == " ".join(_clip(n).words for n in range(2, 8))
+    assert got.details.transcript == " ".join(_clip(n).words for n in range(2, 8))
     assert got.clip.duration_s > 6
 
 

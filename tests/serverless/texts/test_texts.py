@@ -11,7 +11,7 @@ import pytest
 
 from chatterbox_worker.audio.clip import Audio
 from chatterbox_worker.config import Settings
-from chatterbox_worker.engine import Utterance, Voice
+from chatterbox_worker.engine import Utterance, Voice, VoiceDetails
 from chatterbox_worker.errors import DeviceFailed
 from chatterbox_worker.serverless import progress
 from chatterbox_worker.serverless.worker import Worker
@@ -144,9 +144,9 @@ def test_a_voice_that_all_share_is_fetched_and_decoded_once(worker: Worker, monk
         fetched.append(url)
         return wav_bytes()
 
-    def decode(name: str, data: bytes, *, field: str, transcript: str | None = None) -> Voice:
+    def decode(name: str, data: bytes, *, field: str, details: VoiceDetails) -> Voice:
         decoded.append(data)
-        return contents.voice_of(name, data, field=field, transcript=transcript)
+        return contents.voice_of(name, data, field=field, details=details)
 
     monkeypatch.setattr(source, "fetch", fetch)
     monkeypatch.setattr(source, "voice_of", decode)

@@ -188,7 +188,7 @@ def _reference_turn(utterance: Utterance) -> tuple[Turn, ...]:
     voice = utterance.voice
     if voice.clip is None:
         return ()
-    if voice.transcript is None:
+    if voice.details.transcript is None:
         raise InvalidRequest(
             f"csm needs the words of the recording of voice {voice.id!r}: give reference_transcript",
             field="reference_transcript",
@@ -200,7 +200,7 @@ def _reference_turn(utterance: Utterance) -> tuple[Turn, ...]:
         )
     if not np.isfinite(voice.clip.samples).all() or not voice.clip.samples.any():
         raise InvalidRequest("the reference audio is silent", field="reference_audio")
-    return (Turn(voice.transcript, voice.clip, utterance.speaker, voice.digest),)
+    return (Turn(voice.details.transcript, voice.clip, utterance.speaker, voice.digest),)
 
 
 def _precision(profile: str, device: torch.device) -> torch.dtype:

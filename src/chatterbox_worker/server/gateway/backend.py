@@ -27,6 +27,7 @@ from chatterbox_worker.catalogue import MODEL_RATE
 from chatterbox_worker.client import AsyncRunPodServerlessClient, AudioOnVolume, ClientError
 from chatterbox_worker.client.sound import unwrap
 from chatterbox_worker.config import Settings
+from chatterbox_worker.engine import NO_DETAILS, VoiceDetails
 from chatterbox_worker.errors import AnswerTooLarge, Cancelled, NotReady
 from chatterbox_worker.request import AudioRequest, SpeechRequest, without_nulls
 from chatterbox_worker.server.backend import Live, Readiness
@@ -113,9 +114,9 @@ class RunPodBackend:
         with worker_errors():
             return await self._client.voices.export(voice)
 
-    async def save_voice(self, name: str, data: bytes, transcript: str | None = None) -> dict[str, Any]:
+    async def save_voice(self, name: str, data: bytes, details: VoiceDetails = NO_DETAILS) -> dict[str, Any]:
         with worker_errors(), self._voices_change():
-            return asdict(await self._client.voices.save(name, data, transcript=transcript))
+            return asdict(await self._client.voices.save(name, data, **asdict(details)))
 
     async def delete_voice(self, voice: str) -> None:
         with worker_errors(), self._voices_change():

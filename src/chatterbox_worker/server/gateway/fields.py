@@ -58,7 +58,7 @@ def _text_fields(request: SpeechRequest) -> dict[str, Any]:
         "context": [turn.model_dump() for turn in request.context] or None,
         "respeak": list(request.respeak) or None, "check": request.check_as_given,
         "speaker": request.speaker if request.card.uses_context else None,
-        **request.sampling,
+        **request.sampling_as_given,
         **_given_fields(request),
     }  # fmt: skip
     return without_nulls(fields)

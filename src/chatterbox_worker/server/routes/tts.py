@@ -19,7 +19,7 @@ router = APIRouter(tags=["speech"])
 _RENAMED = {"speed_factor": "speed", "output_format": "format"}
 _TTS_SAMPLING = {"temperature": 0.8, "exaggeration": 1.0, "cfg_weight": 0.5}
 """The documented defaults of `/tts`, which its clients send for every model."""
-_TTS_DEFAULTS = {"language": "es", "chunk_size": 120, **_TTS_SAMPLING}
+_TTS_DEFAULTS = {"language": "es", "chunk_size": 120}
 _MODES = {"predefined": "predefined_voice_id", "clone": "reference_audio_filename"}
 
 
@@ -53,16 +53,19 @@ def tts_fields(body: dict[str, Any], settings: Settings) -> dict[str, Any]:
         fields["voice"] = bodies.voice_id(named[voice_field])
     if fields.get("seed") == 0 and fields["seed"] is not False:
         del fields["seed"]  # "random" on this route
-    return _without_unusable(fields, settings)
+    return _with_sampling(fields, settings)
 
 
-def _without_unusable(fields: dict[str, Any], settings: Settings) -> dict[str, Any]:
-    """Without the parameters that the model cannot use, as long as they have the route's default values."""
+def _with_sampling(fields: dict[str, Any], settings: Settings) -> dict[str, Any]:
+    """With the route's defaults where the model has others, so that what depends on the voice stays open; without the
+    parameters that the model cannot use, as long as they have the route's default values.
+    """
     name = fields.get("model", settings.models[0])
     card = settings.cards.get(name) if isinstance(name, str) else None
     if card is None:
         return fields  # the request's own check refuses it by name
-    return {
+    own = {field: value for field, value in _TTS_SAMPLING.items() if card.sampling.get(field, value) != value}
+    return own | {
         field: value
         for field, value in fields.items()
         if field in card.sampling or field not in _TTS_SAMPLING or value != _TTS_SAMPLING[field]

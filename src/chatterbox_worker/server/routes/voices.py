@@ -11,7 +11,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Path, Request, Response
 
 from chatterbox_worker import request as requests
-from chatterbox_worker.engine import DEFAULT_VOICE
+from chatterbox_worker.engine import DEFAULT_VOICE, NO_DETAILS, VoiceDetails
 from chatterbox_worker.errors import InvalidRequest, quote
 from chatterbox_worker.request import VOICE_ID
 from chatterbox_worker.server import answers, bodies, failures, schemas, speech
@@ -27,6 +27,11 @@ _VoiceId = Annotated[str, Path(description="An id, or a file name such as alice.
 _IDS = ("voice", "voice_id", "name", "voice_name")
 _FILES = ("file", "audio", "voice_file", "audio_sample")
 _TRANSCRIPT = {"reference_transcript": schemas.TEXT | {"description": "The words spoken in the recording, for csm."}}
+_DETAILS = {
+    **_TRANSCRIPT,
+    "language": schemas.TEXT
+    | {"description": "The language of the recording. For a text in another one cfg_weight is 0 unless it is given."},
+}
 _UPLOAD = {
     "file": schemas.FILE,
     "voice_id": schemas.TEXT
@@ -34,9 +39,9 @@ _UPLOAD = {
         "maxLength": requests.LONGEST_VOICE_NAME,
         "description": "An id, or a name from which one is made; the file's name if left out.",
     },
-    **_TRANSCRIPT,
+    **_DETAILS,
 }
-_NAMED = {"voice_name": schemas.TEXT | {"pattern": VOICE_ID}, **_TRANSCRIPT}
+_NAMED = {"voice_name": schemas.TEXT | {"pattern": VOICE_ID}, **_DETAILS}
 _OPENAI = {
     "name": schemas.TEXT | {"pattern": VOICE_ID},
     "audio_sample": schemas.FILE,
@@ -57,7 +62,7 @@ async def upload(http: Request, state: State) -> dict[str, Any]:
     return {"voice_id": saved["voice"], "message": "Voice uploaded successfully."} | saved
 
 
-@router.post("/upload-voice", **schemas.form({"file": schemas.FILE, "voice_name": schemas.TEXT, **_TRANSCRIPT}, "file"))
+@router.post("/upload-voice", **schemas.form({"file": schemas.FILE, "voice_name": schemas.TEXT, **_DETAILS}, "file"))
 async def upload_voice(http: Request, state: State) -> dict[str, Any]:
     saved = await _save(http, state)
     return {"success": True, "voice_name": saved["voice"], "message": "Voice uploaded successfully."} | saved
@@ -169,28 +174,31 @@ async def _delete(path: str, state: AppState) -> str:
 
 
 async def _save(http: Request, state: AppState, texts: Sequence[str] = ()) -> dict[str, Any]:
-    async with bodies.read_form(http, files=_FILES, texts=(*_IDS, *_TRANSCRIPT, *texts)) as form:
+    async with bodies.read_form(http, files=_FILES, texts=(*_IDS, *_DETAILS, *texts)) as form:
         field = next((name for name in _FILES if name in form), None)
         if field is None:
             raise InvalidRequest("file is required: the recording", field="file")
         if (kind := form.get("type", "audio_sample")) != "audio_sample":
             raise InvalidRequest(f"type must be audio_sample, not {quote(kind)}", field="type")
         named = next((name for name in _IDS if form.get(name)), "filename")
-        words = requests.transcript(form.get("reference_transcript"))
+        details = VoiceDetails(
+            requests.transcript(form.get("reference_transcript")),
+            requests.voice_language(form.get("language") or None, state.settings.languages),
+        )
         if named == "filename":
             name = str(bodies.voice_id(form.get(named, "")))[: requests.LONGEST_VOICE_NAME]
-            return await save(state, name, form[field], words)
-        return await save(state, form[named], form[field], words, field=named)
+            return await save(state, name, form[field], details)
+        return await save(state, form[named], form[field], details, field=named)
 
 
 async def save(
-    state: AppState, name: str, data: bytes, transcript: str | None = None, *, field: str = "voice_id"
+    state: AppState, name: str, data: bytes, details: VoiceDetails = NO_DETAILS, *, field: str = "voice_id"
 ) -> dict[str, Any]:
     """Saves a recording under a name, a file's or a person's; errors about it name `field`."""
     shown = names.check_name(str(bodies.voice_id(name)), field=field)
     requests.refuse_alias(names.id_of(shown), state.settings, field=field)
     with failures.caller_names({"voice": field}):
-        return await state.backend.save_voice(shown, data, transcript)
+        return await state.backend.save_voice(shown, data, details)
 
 
 async def usable(state: AppState) -> list[LibraryEntry]:

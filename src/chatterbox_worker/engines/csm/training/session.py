@@ -15,7 +15,7 @@ from torch import Tensor
 from chatterbox_worker.audio.clip import Audio, concatenate
 from chatterbox_worker.catalogue import MODELS
 from chatterbox_worker.config import Settings
-from chatterbox_worker.engine import Utterance, Voice
+from chatterbox_worker.engine import Utterance, Voice, VoiceDetails
 from chatterbox_worker.engines.chatterbox.training.corpus import Corpus, TrainingClip
 from chatterbox_worker.engines.chatterbox.training.module import TARGETS, add_lora
 from chatterbox_worker.engines.chatterbox.training.result import TrainedModel
@@ -99,7 +99,7 @@ class CsmTrainingSession(DeviceDefaults):
         clips = prompt_clips(corpus, main_person(corpus), _CARD)
         words = " ".join(cast("CsmClip", clip).words for clip in clips)
         adapter = None if scope.adapter is None else adapter_of(tensors, _CARD, self.base, scope.adapter)
-        return Bundle(join_clips(clips, audio_of), None, about, adapter, words)
+        return Bundle(join_clips(clips, audio_of), None, about, adapter, VoiceDetails(words))
 
     def model(self, tensors: Mapping[str, Tensor], scope: Scope) -> None:
         """None: an adapter is for the weights as they are."""
@@ -119,7 +119,7 @@ class CsmTrainingSession(DeviceDefaults):
             SynthesisFailed: the engine failed.
         """
         del model
-        speaker = Voice("training", voice.digest, voice.clip, None, voice.adapter, voice.transcript)
+        speaker = Voice("training", voice.digest, voice.clip, None, voice.adapter, voice.details)
         takes = []
         for text, language in texts:
             read = read_transcript(text, language, _CARD, in_words=self._in_words)
