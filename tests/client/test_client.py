@@ -135,7 +135,8 @@ def test_voices_are_saved_listed_and_deleted(client: RunPodServerlessClient, tmp
     saved = client.voices.save("alice", path)
     assert (saved.voice, saved.duration_s) == ("alice", 6.0)
     assert client.voices.save("bob", path.read_bytes()).digest == saved.digest
-    assert [voice.id for voice in client.voices.list()] == ["alice", "bob"]
+    assert client.voices.save("bob", path.read_bytes(), language="es").language == "es"
+    assert [(voice.id, voice.language) for voice in client.voices.list()] == [("alice", None), ("bob", "es")]
     client.voices.delete("alice")
     assert client.voices.save("carol", client.voices.export("bob")).duration_s == 6.0
     client.voices.delete("carol")

@@ -210,8 +210,9 @@ def test_voices_are_exported_and_imported_as_one_file(folder: Path, capfd: pytes
 def test_a_recording_is_exported_as_a_voice_file_too(folder: Path) -> None:
     VoiceLibrary(folder / "voices").save("tone", wav_bytes(), field="file")
     assert main(["--export", "tone", "--voices-dir", "voices"]) == 0
-    assert main(["--import", "tone.safetensors", "--voices-dir", "other"]) == 0
-    assert VoiceLibrary(folder / "other").get("tone").duration_s == 6.0
+    assert main(["--import", "tone.safetensors", "--voices-dir", "other", "--language", "es"]) == 0
+    imported = VoiceLibrary(folder / "other").get("tone")
+    assert (imported.duration_s, imported.details.language) == (6.0, "es")
 
 
 @pytest.mark.parametrize(

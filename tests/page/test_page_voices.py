@@ -192,3 +192,33 @@ def test_the_models_own_voice_speaks_while_the_servers_disk_does_not_answer(open
     expect(page.locator("input[name=voice][value=default]")).to_be_checked()
     write(page, "Spoken all the same.")
     assert _sent_body(page)["voice"] == "default"
+
+
+def test_a_voice_in_another_language_than_the_text_has_no_guidance_by_default(
+    open_page: Open, tone_url: str, screenshots: Path
+) -> None:
+    page = open_page(tone_url)
+    page.get_by_label("Language", exact=True).select_option("es")
+    choose_file(page, "abroad.wav", speechlike())
+    language = page.get_by_label("Language of the recording")
+    expect(language).to_have_value("")
+    language.select_option("en")
+    page.screenshot(path=screenshots / "voice-language.png")
+    page.get_by_role("button", name="Save voice").click()
+    expect(page.locator("label.voice", has_text="abroad")).to_contain_text("English")
+
+    guidance = page.get_by_label("Guidance", exact=True)
+    expect(guidance).to_have_value("0")
+    expect(page.locator("#about-cfg_weight")).to_contain_text("in another language than the text")
+    expect(page.locator("[data-preset=foreign]")).to_have_count(0)
+    write(page, "Hola a todos.")
+    assert "cfg_weight" not in _sent_body(page)
+    expect(page.locator("main")).to_contain_text("voice 'abroad' is in en and the text in es: cfg_weight is 0 there")
+    page.screenshot(path=screenshots / "voice-language-spoken.png")
+    guidance.fill("0.5")
+    assert _sent_body(page)["cfg_weight"] == 0.5
+    page.get_by_label("Language", exact=True).select_option("en")
+    expect(guidance).to_have_value("0.5")
+    expect(page.locator("[data-preset=neutral]")).to_have_attribute("aria-pressed", "true")
+    page.get_by_role("radio", name="Default").click()
+    expect(page.locator("[data-preset=foreign]")).to_have_count(1)

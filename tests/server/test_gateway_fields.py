@@ -29,6 +29,7 @@ CHANGES: dict[str, dict[str, Any]] = {
     "speed": {"speed": 1.5},
     "seed": {"seed": 7},
     "sampling": {"temperature": 0.5},
+    "sampling_as_given": {"temperature": 0.9},
     "split_text": {"split_text": False},
     "chunk_size": {"chunk_size": 100},
     "cache": {"cache": False},

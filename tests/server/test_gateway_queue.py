@@ -142,7 +142,7 @@ async def test_the_other_routes_work_through_the_queue_too(plain: LocalQueue) ->
         client = AsyncOpenAI(api_key="none", base_url="http://server/v1", http_client=http, max_retries=0)
         with pytest.raises(BadRequestError) as refused:
             await client.audio.speech.create(model="preview", voice="nobody", input="Hello.")
-        saved = await http.post("/voices", files={"file": ("alice.wav", wav_bytes())})
+        saved = await http.post("/voices", files={"file": ("alice.wav", wav_bytes())}, data={"language": "en"})
         bad = await http.post("/voices", files={"file": ("bad.wav", b"not audio")})
         listed = (await http.get("/voices")).json()
         about = (await http.get("/voices/alice")).json()
@@ -158,6 +158,7 @@ async def test_the_other_routes_work_through_the_queue_too(plain: LocalQueue) ->
         health = (await http.get("/health")).json()
 
     assert refused.value.param == "voice"
+    assert saved.json()["language"] == about["language"] == back.json()["language"] == "en"
     assert saved.status_code == 201
     assert (bad.status_code, bad.json()["code"]) == (400, "invalid_request")
     assert listed == ["default", "alice"]

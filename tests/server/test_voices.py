@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
 
 from chatterbox_worker.voices.reference import MAX_BYTES
 from support.audio_clips import wav_bytes
-from support.serving import Open
+from support.serving import HeldEngine, Open
 
 RECORDING = wav_bytes()
 _FORM = "multipart/form-data; boundary=x"
@@ -182,3 +183,54 @@ async def test_a_voice_moves_from_one_server_to_another_as_one_file(open_server:
     assert again.content == out.content
     assert recording.content[:4] == b"RIFF"
     assert (none.status_code, unknown.status_code) == (400, 404)
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize(
+    ("path", "name", "file"),
+    [
+        ("/voices", "voice_id", "file"),
+        ("/upload-voice", "voice_name", "file"),
+        ("/v1/voices", "voice_name", "voice_file"),
+    ],
+)
+async def test_a_voice_is_saved_with_its_language(open_server: Open, path: str, name: str, file: str) -> None:
+    async with open_server() as http:
+        saved = await http.post(path, files={file: ("x.wav", RECORDING)}, data={name: "alice", "language": "EN-us"})
+        refused = await http.post(path, files={file: ("x.wav", RECORDING)}, data={name: "bob", "language": "klingon"})
+        about = (await http.get("/voices/alice")).json()
+        listed = (await http.get("/v1/voices")).json()["data"]
+        unknown = await http.post(path, files={file: ("x.wav", RECORDING)}, data={name: "alice", "language": ""})
+
+    assert saved.json()["language"] == about["language"] == "en"
+    assert [voice.get("language") for voice in listed] == [None, "en"]  # the first is the model's own
+    assert refused.status_code == 400
+    assert "language must be ar, " in refused.text
+    assert unknown.json()["language"] is None
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize(
+    ("path", "fields", "weight"),
+    [
+        ("/v1/audio/speech", {"input": "Hola.", "voice": "alice", "language": "es"}, 0.0),
+        ("/v1/audio/speech", {"input": "Hola.", "voice": "alice", "language": "es", "cfg_weight": 0.5}, 0.5),
+        ("/tts", {"text": "Hola.", "predefined_voice_id": "alice.wav"}, 0.0),
+        ("/tts", {"text": "Hola.", "predefined_voice_id": "alice.wav", "cfg_weight": 0.5}, 0.5),
+        ("/tts", {"text": "Hi.", "predefined_voice_id": "alice.wav", "language": "en"}, 0.5),
+    ],
+)
+async def test_a_text_in_another_language_than_its_voice_is_spoken_without_guidance(
+    open_server: Open, engine: HeldEngine, path: str, fields: dict[str, Any], weight: float
+) -> None:
+    async with open_server() as http:
+        await http.post("/voices", files={"file": ("alice.wav", RECORDING)}, data={"language": "en"})
+        answer = await http.post(path, json=fields)
+
+    assert answer.status_code == 200
+    (take,) = engine.takes
+    assert take.utterance.sampling["cfg_weight"] == weight
+    warnings = json.loads(answer.headers.get("X-Chatterbox-Warnings", "[]"))
+    assert [warning.split(":")[0] for warning in warnings] == (
+        [] if weight else ["voice 'alice' is in en and the text in es"]
+    )

@@ -31,6 +31,22 @@ def test_voices_are_saved_listed_spoken_with_and_deleted(worker: Worker, engine:
     assert gone["code"] == "voice_not_found"
 
 
+def test_a_voice_with_a_language_decides_the_guidance_of_other_languages(worker: Worker, engine: ToneEngine) -> None:
+    about = {"voice": "alice", "reference_audio": wav_base64(), "language": "en-GB"}
+    saved = ask(worker, {"action": "voices.save", **about})
+    spoken = ask(worker, {"text": "Hola.", "language": "es", "voice": "alice"})
+    own = ask(worker, {"text": "Hola.", "language": "es", "voice": "alice", "cfg_weight": 0.5})
+    file = ask(worker, {"action": "voices.export", "voice": "alice"})["reference_audio"]
+    ask(worker, {"action": "voices.save", "voice": "bob", "reference_audio": file})
+    listed = ask(worker, {"action": "voices.list"})["voices"]
+
+    assert saved["language"] == "en"
+    assert {voice["id"]: voice["language"] for voice in listed} == {"alice": "en", "bob": "en"}
+    assert [take.utterance.sampling["cfg_weight"] for take in engine.takes] == [0.0, 0.5]
+    assert spoken["warnings"][0].startswith("voice 'alice' is in en and the text in es: cfg_weight is 0 there")
+    assert own["warnings"] == []
+
+
 def test_a_saved_name_gets_an_id_and_errors_name_the_field_that_was_used(worker: Worker) -> None:
     saved = ask(worker, {"action": "voices.save", "voice": "李雷", "reference_audio": wav_base64(4.0)})
     listed = ask(worker, {"action": "voices.list"})["voices"]

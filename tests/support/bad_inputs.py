@@ -167,6 +167,8 @@ BAD_INPUTS: list[tuple[str, Any, str]] = [
     ("save a voice with a blank transcript",
      {"action": "voices.save", "voice": "a", "reference_audio": wav_base64(), "reference_transcript": " "},
      "reference_transcript"),
+    ("save a voice in an unknown language",
+     {"action": "voices.save", "voice": "a", "reference_audio": wav_base64(), "language": "klingon"}, "language"),
     ("text_format unknown", _say(text_format="html"), "text_format"),
     ("SSML is not well-formed", {"text": "<speak>Hello", "text_format": "ssml"}, "text"),
     ("SSML with an unknown element", {"text": "<speak><audio src='a'/>Hi</speak>", "text_format": "ssml"}, "text"),

@@ -84,11 +84,13 @@ export const voiceAudio = async (id) => bodyOf(call(`voices/${encodeURIComponent
 export const voiceFile = async (id) => bodyOf(call(`voices/${encodeURIComponent(id)}/file`), "blob");
 export const deleteVoice = (id) => call(`voices/${encodeURIComponent(id)}`, { method: "DELETE" });
 
-export async function saveVoice(id, file, words) {
+/** `language`: its code; null if it is not known, or in a voice's own file. */
+export async function saveVoice(id, file, { words = null, language = null } = {}) {
   const form = new FormData();
   form.append("voice_id", id);
   form.append("file", file, "reference");
   if (words) form.append("reference_transcript", words);
+  if (language) form.append("language", language);
   return bodyOf(call("voices", { method: "POST", body: form }), "json");
 }
 

@@ -54,7 +54,7 @@ const historyList = new HistoryList({ onOpen: open, onRestore: restore, onDownlo
 const studio = new Studio({ player, result, historyList, voices, order, check, onWords: (of, words) => readAlong.add(of, words), onError: show, onUpcoming: () => limit?.draw() });
 limit = new HistoryLimit({ order: () => (loaded ? order() : null), count: () => studio.upcoming + chosenTakes() });
 const status = new Status({ onBack: load });
-new Reference({ voices, model, onError: describe });
+new Reference({ voices, model, languages: () => settings.languages, onError: describe });
 new CopyAs({ order });
 const convert = new Convert({ voices, format: () => result.format, describe });
 const share = new Share({ order: () => (loaded ? order() : null), turns: () => composer.dialogue.turns, voices, isBusy: () => studio.busy, describe, onOrder: openLinked, onValues: adopt, onError: show });
@@ -84,6 +84,7 @@ function changed() {
     composer.setModel(shownModel);
     result.draw();
   }
+  settings.setVoiceLanguage(composer.mode === "dialogue" ? null : voices.language); // in a dialogue each turn has its own
   for (const box of document.querySelectorAll("#text, #turns textarea")) box.lang = langOf(settings.language); // it decides the spelling check
   welcome.update({ hasText: order().text !== "", hasSpeech: result.speech !== null });
   composer.dialogue.update();

@@ -8,10 +8,10 @@ const PRESETS = {
   foreign: [{ cfg_weight: 0 }], // the recording's accent is not carried into another language
 };
 
-/** [{name, sampling}] that the model with these ranges can use; none if it has nothing to set. */
+/** [{name, sampling}] that the model with these ranges can use, and that are not its defaults; none if it has nothing to set. */
 export function presetsOf(ranges) {
   const found = Object.entries(PRESETS).map(([name, choices]) => ({ name, sampling: choices.find((values) => Object.keys(values).every((each) => each in ranges)) }));
-  return Object.keys(ranges).length ? found.filter(({ sampling }) => sampling) : [];
+  return Object.keys(ranges).length ? found.filter(({ name, sampling }) => name === "neutral" || (sampling && Object.entries(sampling).some(([each, value]) => value !== ranges[each].default))) : [];
 }
 
 /** Whether `sampling`, which has what differs from the model's own values, is that of the preset. */

@@ -3,7 +3,7 @@
 import { advise } from "./advice.js";
 import * as api from "./api.js";
 import { $, announce, el, icon, toast } from "./dom.js";
-import { number, onLanguage, t } from "./i18n.js";
+import { languageName, number, onLanguage, t } from "./i18n.js";
 import { SoundInput } from "./soundinput.js";
 
 export class Reference {
@@ -11,8 +11,9 @@ export class Reference {
   #file = null; // {blob, name, advice}
   #url = null;
 
-  constructor({ voices, model, onError }) {
-    Object.assign(this, { voices, model, onError });
+  /** `languages`: the codes of those that a voice may have. */
+  constructor({ voices, model, languages, onError }) {
+    Object.assign(this, { voices, model, languages, onError });
     this.dialog = $("reference");
     $("reference-open").addEventListener("click", () => this.open());
     this.#input = new SoundInput(this.dialog, {
@@ -27,7 +28,11 @@ export class Reference {
       this.#save();
     });
     this.dialog.addEventListener("close", () => this.#clear());
-    onLanguage(() => this.#file && this.#showAdvice());
+    onLanguage(() => {
+      if (!this.#file) return;
+      this.#showAdvice();
+      this.#drawLanguages($("reference-language").value);
+    });
   }
 
   open() {
@@ -45,6 +50,7 @@ export class Reference {
     $("reference-audio").src = this.#url;
     $("reference-name").value = idFrom(name);
     $("reference-words").value = "";
+    this.#drawLanguages("");
     this.dialog.dataset.stage = "review";
     this.#showAdvice();
     $("reference-name").focus();
@@ -62,6 +68,12 @@ export class Reference {
     $("reference-words-box").hidden = !this.model().needs_transcript;
     $("reference-words").required = this.model().needs_transcript;
     announce(advice.notes.map(({ key, values }) => t(key, values)).join(" "));
+  }
+
+  #drawLanguages(chosen) {
+    const named = this.languages().map((code) => [code, languageName(code)]).sort(([, a], [, b]) => a.localeCompare(b));
+    const options = [["", t("reference.language_unknown")], ...named].map(([value, name]) => el("option", { value, selected: value === chosen }, name));
+    $("reference-language").replaceChildren(...options);
   }
 
   /** The recording's transcript, for a model that needs one. */
@@ -85,7 +97,7 @@ export class Reference {
     $("reference-save").classList.add("busy");
     $("reference-save").disabled = true;
     try {
-      await api.saveVoice(id, this.#file.blob, this.#words);
+      await api.saveVoice(id, this.#file.blob, { words: this.#words, language: $("reference-language").value || null });
       await this.voices.load();
       this.voices.choose(id);
       this.dialog.close();

@@ -16,6 +16,7 @@ const MAIN = ["exaggeration", "temperature", "cfg_weight"]; // the others are un
 export class Settings {
   #models = [];
   #stored = recall("settings", {});
+  #voiceLanguage = null;
 
   constructor(onChange) {
     this.onChange = onChange;
@@ -37,6 +38,32 @@ export class Settings {
     return $("language").value;
   }
 
+  /** The codes of the languages of all models, without regions. */
+  get languages() {
+    return [...new Set(this.#models.flatMap(({ languages }) => languages.map(codeOf)))];
+  }
+
+  /** That of the chosen voice; null if it is not known. */
+  setVoiceLanguage(language) {
+    if (language === this.#voiceLanguage) return;
+    this.#voiceLanguage = language;
+    this.#drawPresets(this.model);
+    this.#drawSliders(this.model);
+  }
+
+  /** Whether the server speaks without guidance by default, because the voice is in another language than the text. */
+  get #unguided() {
+    const { model, language } = this;
+    const isForeign = this.#voiceLanguage !== null && language !== "auto" && codeOf(language) !== this.#voiceLanguage;
+    return isForeign && "cfg_weight" in model.sampling && new Set(model.languages.map(codeOf)).size > 1;
+  }
+
+  /** Of the model's sampling, with the defaults that this voice and language have. */
+  get #ranges() {
+    const { sampling } = this.model;
+    return this.#unguided ? { ...sampling, cfg_weight: { ...sampling.cfg_weight, default: 0 } } : sampling;
+  }
+
   setModels(models, first) {
     this.#models = models;
     if (!this.model) this.#stored.model = first;
@@ -45,13 +72,13 @@ export class Settings {
     this.#draw();
   }
 
-  /** What differs from the model's defaults. */
+  /** What differs from the defaults. */
   get #sampling() {
-    const values = Object.entries(this.model.sampling).map(([name, range]) => [name, this.#value(name, range), range.default]);
+    const values = Object.entries(this.#ranges).map(([name, range]) => [name, this.#value(name, range), range.default]);
     return Object.fromEntries(values.filter(([, value, own]) => value !== own));
   }
 
-  /** The part of an order that is set here. `sampling` has only what differs from the model's defaults. */
+  /** The part of an order that is set here. `sampling` has only what differs from the defaults. */
   order() {
     return {
       model: this.model.id,
@@ -117,6 +144,7 @@ export class Settings {
     if (name === "speed") this.#stored.speed = value;
     else {
       const own = { ...this.#stored.sampling?.[this.model.id], [name]: value };
+      if (value === this.#ranges[name].default) delete own[name]; // which may be another one with another voice
       this.#stored.sampling = { ...this.#stored.sampling, [this.model.id]: own };
     }
     remember("settings", this.#stored);
@@ -133,7 +161,7 @@ export class Settings {
   }
 
   #drawPresets(model) {
-    const presets = presetsOf(model.sampling);
+    const presets = presetsOf(this.#ranges);
     $("presets").hidden = !presets.length;
     $("preset-list").replaceChildren(...presets.map((preset) => {
       const chip = el("button", { type: "button", class: "chip", title: t(`preset.${preset.name}.about`), data: { preset: preset.name } }, t(`preset.${preset.name}`));
@@ -145,7 +173,7 @@ export class Settings {
 
   #markPresets() {
     const sampling = this.#sampling;
-    for (const preset of presetsOf(this.model.sampling)) {
+    for (const preset of presetsOf(this.#ranges)) {
       $("preset-list").querySelector(`[data-preset=${preset.name}]`)?.setAttribute("aria-pressed", isPreset(preset, sampling));
     }
   }
@@ -186,7 +214,7 @@ export class Settings {
   }
 
   #drawSliders(model) {
-    const ranges = { speed: model.speed, ...model.sampling };
+    const ranges = { speed: model.speed, ...this.#ranges };
     const slider = (name) => this.#slider(name, ranges[name]);
     $("sliders").replaceChildren(...["speed", ...MAIN].filter((name) => name in ranges).map(slider));
     const fine = ORDER.filter((name) => name in ranges && !MAIN.includes(name));
@@ -223,7 +251,7 @@ export class Settings {
       input.focus();
     });
     show();
-    const { button, hint } = hintOnDemand(`about-${name}`, t(`field.${name}`), t(`about.${name}`, { value: formatSetting(name, range.default) }));
+    const { button, hint } = hintOnDemand(`about-${name}`, t(`field.${name}`), t(`about.${name}${name === "cfg_weight" && this.#unguided ? ".unguided" : ""}`, { value: formatSetting(name, range.default) }));
     const ends = ["low", "high"].map((end) => `ends.${name}.${end}`);
     const [low, high] = ends.every(has) ? ends.map((end) => t(end)) : [formatSetting(name, range.min), formatSetting(name, range.max)];
     return el("div", { class: "slider" },
@@ -233,6 +261,8 @@ export class Settings {
       hint);
   }
 }
+
+const codeOf = (tag) => tag.slice(0, 2);
 
 const wholeNumber = (input) => (input.value === "" || !input.checkValidity() ? null : Number(input.value));
 

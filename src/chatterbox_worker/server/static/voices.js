@@ -2,7 +2,7 @@
 
 import * as api from "./api.js";
 import { $, askToConfirm, el, icon, setIcon, toast } from "./dom.js";
-import { onLanguage, t } from "./i18n.js";
+import { languageName, onLanguage, t } from "./i18n.js";
 import { ONCE } from "./order.js";
 import { SAMPLES } from "./samples.js";
 import { recall, remember } from "./store.js";
@@ -40,6 +40,11 @@ export class Voices {
   /** Whether the server has listed them, and what its model can use of them. */
   get isKnown() {
     return this.#model !== null;
+  }
+
+  /** That of the chosen voice's recording; null if it is not known. */
+  get language() {
+    return this.#list.find(({ id }) => id === this.chosen)?.language ?? null;
   }
 
   /** Ids and names for other pickers. */
@@ -135,12 +140,12 @@ export class Voices {
     if (node) $("voices").scrollTop = node.offsetTop - $("voices").clientHeight / 3; // the box, and not the page
   }
 
-  #row({ id, built_in: builtIn }) {
+  #row({ id, built_in: builtIn, language }) {
     const usable = this.#usable(id);
     const name = nameOf(id);
     const radio = el("input", { type: "radio", name: "voice", value: id, checked: id === this.chosen, disabled: !usable });
     radio.addEventListener("change", () => this.choose(id));
-    const about = id === ONCE ? this.#once.name : builtIn ? t("voice.built_in") : null;
+    const about = id === ONCE ? this.#once.name : builtIn ? t("voice.built_in") : language ? languageName(language) : null;
     const label = el("label", { class: "voice" },
       radio,
       el("span", { class: "avatar", "aria-hidden": "true", data: { tone: toneOf(id) } }, initials(name)),
