@@ -18,6 +18,7 @@ import pytest
 
 from chatterbox_worker.cache import AudioCache, CacheEntry
 from chatterbox_worker.config import environment
+from chatterbox_worker.engine import VoiceDetails
 from chatterbox_worker.serverless.delivery.volume import Volume
 from chatterbox_worker.text.lexicon import Lexicon
 from chatterbox_worker.voices.conditioning import Arrays, ConditioningKey, ConditioningStore
@@ -51,7 +52,7 @@ class Stores:
             lambda number: put(self.cache, f"{number}", CacheEntry(audio_at(number), INFO)),
             lambda number: self.conditionings.get_or_compute(key_at(number), lambda: arrays_at(number)),
             lambda number: self.library.save(
-                "alice", recordings[number % 2][0], field="file", transcript=recordings[number % 2][1]
+                "alice", recordings[number % 2][0], field="file", details=VoiceDetails(recordings[number % 2][1], "en")
             ),
             lambda number: self.lexicon.save({f"word{number}": f"spoken {number}"}),
             lambda number: self.outputs.put(audio_at(number), suffix="wav"),
@@ -125,7 +126,7 @@ def _check_whole(stores: Stores, words: dict[str, str]) -> None:
         assert np.array_equal(found["x"], arrays_at(number)["x"])
     for voice in stores.library.list():
         loaded = stores.library.get(voice.id)
-        assert loaded.transcript in (None, words[loaded.digest])
+        assert loaded.details.transcript in (None, words[loaded.digest])
     for each in stores.lexicon.list():
         assert each.spoken == each.word.replace("word", "spoken ")
     for output in stores.outputs.files():

@@ -13,7 +13,7 @@ import pytest
 from chatterbox_worker import local, wiring
 from chatterbox_worker.clone.__main__ import main
 from chatterbox_worker.config import Settings, environment
-from chatterbox_worker.engine import Speaker
+from chatterbox_worker.engine import Speaker, VoiceDetails
 from chatterbox_worker.errors import NotReady
 from chatterbox_worker.local import with_local_folders
 from chatterbox_worker.voices.bundle import unpack
@@ -46,13 +46,14 @@ def clone(*more: str) -> int:
 
 
 def test_a_voice_its_picture_and_a_summary_are_written(folder: Path, capfd: pytest.CaptureFixture[str]) -> None:
-    assert clone("--consent", "asked and agreed", "--transcript", "Hello there.") == 0
+    assert clone("--consent", "asked and agreed", "--transcript", "Hello there.", "--language", "en") == 0
     output = capfd.readouterr()
     bundle = unpack((folder / "voices" / "ann.safetensors").read_bytes(), field="voice")
 
     assert isinstance(bundle.speaker, Speaker)
     assert bundle.about["consent"] == "asked and agreed"
-    assert bundle.transcript == "Hello there."
+    assert bundle.details == VoiceDetails("Hello there.", "en")
+    assert "language of the clip: en; --language CODE changes it" in output.out
     assert [entry.id for entry in VoiceLibrary(folder / "voices").list()] == ["ann"]
     assert (folder / "ann.png").read_bytes()[:4] == b"\x89PNG"
     assert "refused: empty.wav is empty" in output.out

@@ -81,7 +81,7 @@ async def test_a_voice_saved_with_its_transcript_is_cloned(
     assert (settings.voices_dir / "alice.txt").read_text() == WORDS
     assert answer.headers["content-type"] == "audio/wav"
     assert soundfile.info(io.BytesIO(answer.content)).duration == pytest.approx(0.48, abs=0.05)
-    assert csm_engine.utterances[0].voice.transcript == WORDS
+    assert csm_engine.utterances[0].voice.details.transcript == WORDS
 
 
 @pytest.mark.anyio
@@ -95,7 +95,7 @@ async def test_clone_voice_accepts_a_recording_in_the_form(open_server: Open, cs
 
     assert (without.status_code, without.json()["field"]) == (400, "reference_transcript")
     assert answer.status_code == 200
-    assert [utterance.voice.transcript for utterance in csm_engine.utterances] == [WORDS]
+    assert [utterance.voice.details.transcript for utterance in csm_engine.utterances] == [WORDS]
 
 
 @pytest.mark.anyio

@@ -49,7 +49,7 @@ def test_csm_is_trained_continued_and_served(
     assert len(list((run / "samples").glob("*.wav"))) >= 2
     bundle = unpack((run / "anna.safetensors").read_bytes(), field="voice")
     assert bundle.adapter is not None
-    assert bundle.transcript
+    assert bundle.details.transcript
     engine = tiny.engine(tmp_path, slots=2, base=bundle.adapter.base)
     settings = Settings(models=("csm", "english"), voices_dir=voices, cache_dir=tmp_path / "cache", check="off")
     synthesizer = Synthesizer(
