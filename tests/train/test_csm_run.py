@@ -50,6 +50,7 @@ def test_csm_is_trained_continued_and_served(
     bundle = unpack((run / "anna.safetensors").read_bytes(), field="voice")
     assert bundle.adapter is not None
     assert bundle.details.transcript
+    assert bundle.details.language == "en"
     engine = tiny.engine(tmp_path, slots=2, base=bundle.adapter.base)
     settings = Settings(models=("csm", "english"), voices_dir=voices, cache_dir=tmp_path / "cache", check="off")
     synthesizer = Synthesizer(
