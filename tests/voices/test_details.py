@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -12,6 +13,7 @@ from safetensors import safe_open
 
 from chatterbox_worker.engine import NO_DETAILS, Voice, VoiceDetails
 from chatterbox_worker.errors import InvalidRequest
+from chatterbox_worker.voices import bundle
 from chatterbox_worker.voices.bundle import Bundle, pack, unpack
 from chatterbox_worker.voices.details import DETAILS
 from chatterbox_worker.voices.library import VoiceLibrary
@@ -83,6 +85,40 @@ def test_a_language_file_that_is_changed_by_hand_is_read_again(
     with caplog.at_level(logging.WARNING):
         assert _language(library) == (None, None)
     assert "language is not a code such as es" in caplog.text
+
+
+def test_a_language_file_that_is_gone_hides_no_voice(library: VoiceLibrary, monkeypatch: pytest.MonkeyPatch) -> None:
+    library.save("alice", wav_bytes(), field="file", details=SPANISH)
+    (library.folder / "alice.language").unlink()
+    monkeypatch.setattr(os, "scandir", _WithTheFile)  # which another worker deletes after the folder was read
+    assert _language(library) == (None, None)
+
+
+class _WithTheFile:
+    """A folder as it was before its `alice.language` was deleted."""
+
+    def __init__(self, path: Path) -> None:
+        self._entries = [SimpleNamespace(name=name, is_file=lambda: True, is_symlink=lambda: False)
+                         for name in ("alice.language", *(each.name for each in Path(path).iterdir()))]  # fmt: skip
+
+    def __enter__(self) -> list[SimpleNamespace]:
+        return self._entries
+
+    def __exit__(self, *_: object) -> None: ...
+
+
+def test_a_damaged_voice_file_is_read_once_for_the_list(library: VoiceLibrary, monkeypatch: pytest.MonkeyPatch) -> None:
+    library.folder.mkdir()
+    (library.folder / "alice.safetensors").write_bytes(b"no voice")
+    read: list[Path] = []
+
+    def head_of(path: Path) -> bundle.Head:
+        read.append(path)
+        return bundle.head_of(path)
+
+    monkeypatch.setattr("chatterbox_worker.voices.folder.head_of", head_of)
+    assert [entry.language for entry in (*library.list(), *library.list())] == [None, None]
+    assert len(read) == 1
 
 
 @pytest.mark.parametrize("language", ["", "spanish", "ES", 7, ["es"]])

@@ -134,7 +134,8 @@ def save_voice_input(
         raise ValueError("pass a recording or a url, one of the two")
     source = {"voice_url": url} if data is None else {"reference_audio": recording(data)}
     details = {"reference_transcript": transcript, "language": language}
-    return {"action": "voices.save", "voice": voice, **source, **details}
+    given = {name: value for name, value in details.items() if value is not None}  # an older worker has no language
+    return {"action": "voices.save", "voice": voice, **source, **given}
 
 
 def saved_voice(output: Any) -> SavedVoice:

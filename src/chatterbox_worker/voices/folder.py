@@ -121,13 +121,12 @@ class VoicesFolder:
     def _head_of(self, voice: str, file: str, listing: _Listing) -> Head:
         """What is listed about a voice: from its file, or from the file next to its recording."""
         if file.lower().endswith(BUNDLE_SUFFIX):
-            with contextlib.suppress(InvalidRequest):  # who speaks with it gets the reason
-                return self._once(file, head_of)
-            return Head()
+            return self._once(file, _read_head)
         beside = voice + DETAILS["language"].suffix
-        return Head(
-            None, self._once(beside, lambda _: self.details(voice).language) if beside in listing.names else None
-        )
+        if beside in listing.names:
+            with contextlib.suppress(*_UNREADABLE):
+                return Head(None, self._once(beside, lambda _: self._detail(voice, "language")))
+        return Head()
 
     def _once(self, file: str, read: Callable[[Path], _T]) -> _T:
         """What `read` makes of a file, which is read again only if it has changed."""
@@ -324,6 +323,13 @@ def _check_id(voice: str) -> None:
 
 def _state(found: os.stat_result) -> tuple[int, int]:
     return found.st_mtime_ns, found.st_size
+
+
+def _read_head(path: Path) -> Head:
+    try:
+        return head_of(path)
+    except InvalidRequest:  # who speaks with it gets the reason
+        return Head()
 
 
 def _read_name(path: Path) -> str:
