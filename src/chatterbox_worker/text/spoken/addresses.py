@@ -23,7 +23,7 @@ _URL = (
 )
 _FILE = (
     r"(?:^|(?<=[\s«„“\"'(\[]))(?:~|\.\.?)?/\.?[A-Za-z][A-Za-z\d_.+-]*"
-    r"(?:/[A-Za-z\d_.][A-Za-z\d_.+-]*)*/?(?![\w/*-])"
+    rf"(?:/[A-Za-z\d_.][A-Za-z\d_.+-]*)*(?:/(?!\w))?(?![{WORD}/*-])"  # Korean particles touch it
 )
 _EMAIL = rf"(?<![{WORD}.+-])(?:[a-zA-Z0-9][{WORD}.+-]*|(?<![@/]))@[a-zA-Z0-9-]+(?:\.[a-zA-Z0-9-]+)+"
 _PARTS = re.compile(r"\d+|[^\W\d_]+|.", re.DOTALL)
