@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -10,7 +11,15 @@ import pytest
 from chatterbox_worker.catalogue import LANGUAGES, MODELS, REGIONS
 from chatterbox_worker.config import Settings
 from chatterbox_worker.errors import InvalidRequest, quote
-from chatterbox_worker.request import SpeechRequest, formats, openai_speech, parse, smaller_formats, value_of_text
+from chatterbox_worker.request import (
+    SpeechBody,
+    SpeechRequest,
+    formats,
+    openai_speech,
+    parse,
+    smaller_formats,
+    value_of_text,
+)
 from chatterbox_worker.serverless import job
 from chatterbox_worker.serverless.job import SpeechJob
 
@@ -124,7 +133,7 @@ def test_each_model_takes_its_own_sampling_parameters_and_refuses_the_others_by_
         ({"model": "flash", "top_k": 5}, "flash cannot use top_k; it takes temperature, cfg_weight, steps, "),
         ({"model": "preview", "max_chunk_s": 3}, "max_chunk_s is 3, but preview cannot use it"),
         ({"model": "turbo", "max_chunk_s": 40.5}, "max_chunk_s is 40.5, but turbo takes at most 40"),
-        ({"model": "turbo", "speaker": 0}, "turbo cannot use speaker; csm can"),
+        ({"model": "turbo", "speaker": 1}, "turbo cannot use speaker; csm can"),
         ({"model": "csm", "reference_transcript": "Hum."}, "the request has none: add reference_audio"),
     ],
 )
@@ -282,3 +291,25 @@ def test_a_value_of_any_depth_can_be_quoted() -> None:
     for _ in range(5_000):
         value = [value]
     assert quote(value) == "a list of too many levels"
+
+
+@pytest.mark.parametrize("check", ["off", "sound", "words"])
+@pytest.mark.parametrize("model", ["multilingual", "turbo", "flash", "csm"])
+def test_every_documented_default_may_be_given(model: str, check: str) -> None:
+    """Clients that are generated from the description send them all."""
+    settings = replace(ALL, check=check)
+    defaults = {
+        name: field.default for name, field in SpeechBody.model_fields.items()
+        if field.default is not None and name not in ("text", "turns")
+    }  # fmt: skip
+
+    given, left_out = (speech(settings, model=model, **fields) for fields in (defaults, {}))
+
+    assert {name: getattr(given, name) for name in _COMPARED} == {name: getattr(left_out, name) for name in _COMPARED}
+    for field, value in (("attempts", 3), ("max_word_error", 0.5)):
+        if check == "off":
+            with pytest.raises(InvalidRequest, match=f"{field} has no effect"):
+                speech(settings, model=model, **{field: value})
+
+
+_COMPARED = [name for name in SpeechRequest.__dataclass_fields__ if name not in ("as_model", "card")]

@@ -299,8 +299,8 @@ def test_words_need_the_extra(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> 
 @pytest.mark.parametrize(
     ("fields", "field"),
     [
-        ({"check": "off", "attempts": 2}, "attempts"),
-        ({"check": "off", "on_fail": "warn"}, "on_fail"),
+        ({"check": "off", "attempts": 3}, "attempts"),
+        ({"check": "off", "on_fail": "error"}, "on_fail"),
         ({"max_word_error": 0.2}, "max_word_error"),
         ({"check": "ears"}, "check"),
         ({"attempts": 0}, "attempts"),

@@ -250,7 +250,7 @@ def _checks(fields: SpeechBody, settings: Settings) -> dict[str, Any]:
     check = fields.check or settings.check
     useless = {"off": ("attempts", "max_word_error", "on_fail"), "sound": ("max_word_error",), "words": ()}[check]
     for name in useless:
-        if name in fields.model_fields_set:
+        if getattr(fields, name) != SpeechBody.model_fields[name].default:  # clients that send all defaults may do so
             raise InvalidRequest(f"{name} has no effect with check {check}; leave it out", field=name)
     return {
         "check": check,
@@ -274,7 +274,7 @@ def _refuse_unusable(fields: SpeechBody, card: ModelCard, settings: Settings) ->
     unused = {
         "reference_transcript": fields.reference_transcript is not None and not card.needs_transcript,
         "context": bool(fields.context) and not card.uses_context,
-        "speaker": "speaker" in fields.model_fields_set and not card.uses_context,
+        "speaker": fields.speaker != 0 and not card.uses_context,
     }
     for name, is_unused in unused.items():
         if is_unused:
