@@ -27,6 +27,7 @@ from chatterbox_worker.client import (
 from chatterbox_worker.localqueue import LocalQueue
 from support.clients import QUICK, client_of
 from support.http_server import QuietHandler, serving
+from support.threads import in_this_thread
 
 
 def test_a_wrong_key_is_named_in_the_error(queue: LocalQueue) -> None:
@@ -144,7 +145,7 @@ def test_refusals_and_failures_are_retried_and_a_lost_run_is_not_sent_twice(
         async with AsyncRunPodServerlessClient("e", "k", base_url=url, patience=patience) as client:
             return (await client.status("j")).status
 
-    monkeypatch.setattr(time, "sleep", pauses_s.append)
+    monkeypatch.setattr(time, "sleep", in_this_thread(pauses_s.append, time.sleep))
     with RunPodServerlessClient("e", "k", base_url=url, patience=Patience(random=lambda: 1.0)) as client:
         script.replies += [(429, b""), (503, b""), (200, JOB), (500, b""), None, (200, JOB)]
         assert client.status(client.run("Hello.").id).status == "IN_QUEUE"

@@ -13,6 +13,7 @@ from runpod.serverless.modules.worker_state import JobsProgress
 
 from chatterbox_worker.serverless.protocol import pauses, take
 from chatterbox_worker.serverless.protocol.take import Taker, digest
+from support.threads import in_this_thread
 
 JOB = {"id": "a-u1", "input": {"text": "Hi."}}
 
@@ -85,7 +86,7 @@ def test_bad_replies_are_no_jobs_and_the_next_good_one_is(monkeypatch: pytest.Mo
     async def wait(seconds: float) -> None:
         waited.append(seconds)
 
-    monkeypatch.setattr(asyncio, "sleep", wait)
+    monkeypatch.setattr(asyncio, "sleep", in_this_thread(wait, asyncio.sleep))
     bad = [web.Response(status=status) for status in (204, 400, 401, 404, 500, 502, 503)]
     bad += [
         web.Response(status=429, headers={"Retry-After": "7"}),
@@ -112,7 +113,7 @@ def test_a_400_that_flashboot_expects_is_followed_by_short_pauses(
     async def wait(seconds: float) -> None:
         waited.append(seconds)
 
-    monkeypatch.setattr(asyncio, "sleep", wait)
+    monkeypatch.setattr(asyncio, "sleep", in_this_thread(wait, asyncio.sleep))
     asyncio.run(_taken([web.Response(status=status) for _ in range(8)]))
 
     pauses_s = [pause for pause in waited if pause > 0]
