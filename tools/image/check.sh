@@ -87,8 +87,10 @@ for model in $MODELS; do
     [ -d "$work/weights/$model" ] ||
         "$PY" -m tools.synthetic_checkpoint "$work/weights/$model" --model "$model" --size "$SIZE"
 done
-rm -f "$work/hub.url" # of an earlier run
-"$PY" -m tools.image.hub "$work/weights" > "$work/hub.url" &
+# An earlier run's port: the address is part of what buildah finds a layer with weights by.
+port="$(sed 's/.*://' "$work/hub.url" 2>/dev/null || true)"
+rm -f "$work/hub.url"
+"$PY" -m tools.image.hub "$work/weights" --port "${port:-0}" > "$work/hub.url" &
 hub_pid=$!
 until [ -s "$work/hub.url" ]; do
     kill -0 "$hub_pid" 2>/dev/null || { echo "the fake hub ended" >&2; exit 1; }
