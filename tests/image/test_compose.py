@@ -9,6 +9,7 @@ import pytest
 import yaml  # type: ignore[import-untyped]
 
 from chatterbox_worker.config import VOLUME, Settings
+from chatterbox_worker.server.__main__ import SHUTDOWN_S
 from support.image_recipe import read
 from support.paths import ROOT
 
@@ -62,3 +63,13 @@ def test_data_are_on_a_named_volume_which_the_servers_user_can_write(name: str) 
     assert SERVICES[name]["volumes"] == [f"data:{VOLUME}"]
     assert "data" in COMPOSE["volumes"]
     assert {settings.cache_dir.parent, settings.voices_dir.parent, settings.lexicon.parent} == {VOLUME}
+
+
+@pytest.mark.parametrize("name", SERVICES)
+def test_docker_waits_longer_than_a_server_that_stops_waits_for_its_answers(name: str) -> None:
+    grace_s = int(SERVICES[name]["stop_grace_period"].removesuffix("s"))
+    assert grace_s >= SHUTDOWN_S + 10
+
+
+def test_the_health_check_is_the_images_own() -> None:
+    assert not [name for name, service in SERVICES.items() if "healthcheck" in service]

@@ -30,7 +30,7 @@ log = logging.getLogger(__name__)
 # Seconds a thread may hold the interpreter before another gets it. With the default of 5 ms, /health would wait 5 ms
 # for every request whose thread is running Python code.
 _SWITCH_S = 0.001
-_SHUTDOWN_S = 30  # for answers that are still being sent when the container is stopped
+SHUTDOWN_S = 30  # for answers that are still being sent when the container is stopped
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -96,7 +96,7 @@ def _serve(settings: Settings) -> int:
 
     backend = backend_of(settings, on_device_failed=device_failed)
     app = create_app(settings, backend)
-    server = _Server(app, backend, host=settings.host, port=settings.port, shutdown_s=_SHUTDOWN_S)
+    server = _Server(app, backend, host=settings.host, port=settings.port, shutdown_s=SHUTDOWN_S)
     with memory_released(lambda: app.state.state.admission.inside == 0, SERVER_HEAPS):
         server.run()
     return 1 if backend.condition.state == "failed" or not server.started else 0
