@@ -4,16 +4,13 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from typing import ParamSpec, TypeVar
-
-P = ParamSpec("P")
-T = TypeVar("T")
+from typing import Any
 
 
-def in_this_thread(replacement: Callable[P, T], original: Callable[P, T]) -> Callable[P, T]:
+def in_this_thread(replacement: Callable[..., Any], original: Callable[..., Any]) -> Callable[..., Any]:
     own = threading.get_ident()
 
-    def call(*args: P.args, **kwargs: P.kwargs) -> T:
-        return (replacement if threading.get_ident() == own else original)(*args, **kwargs)
+    def call(*args: Any) -> Any:
+        return (replacement if threading.get_ident() == own else original)(*args)
 
     return call
