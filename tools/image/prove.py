@@ -5,7 +5,7 @@ it, and answers `/runsync`. It must not write to its weights; with full-size one
 `_READY_RATIO` times the seconds of `import torch` and of reading its weights; on a CPU its models must, because there
 the check that they speak takes seconds of arithmetic. The server is started with its own
 command and user until its own health check passes, and answers the OpenAI route. Prints a table, then one line of JSON.
-It does not judge how good the speech is.
+It does not judge how good the speech is. An image for CUDA must have all kernels compiled.
 """
 
 from __future__ import annotations
@@ -64,6 +64,26 @@ for path in paths:
             pass
 print(time.perf_counter() - started_s)
 """
+_KERNELS = """
+import torch
+from chatterbox_worker.config import Settings, environment
+from chatterbox_worker.engines.chatterbox.checkpoint.served import checkpoint_of
+from chatterbox_worker.engines.chatterbox.kernels.compiled import COMPILED, shared_folder
+from chatterbox_worker.engines.chatterbox.kernels.launch import Kernel
+from chatterbox_worker.engines.chatterbox.kernels.proven import Family
+from chatterbox_worker.engines.chatterbox.pack import load_modules, pack_of
+def refuse(kernel, types, aligned, constants, capability):
+    raise SystemExit(f"{kernel.function().__name__} is not compiled for {capability}")
+Kernel._compile = refuse
+settings, device = Settings.from_env(environment()), torch.device("meta")
+COMPILED.read_from(shared_folder(settings.weights_dir))
+for name in settings.models:
+    checkpoint = checkpoint_of(name, settings)
+    t3, s3gen = load_modules(checkpoint, "fast", device, pack_of(checkpoint, "fast", device, prepared="off"))
+    t3.kernels = chosen = frozenset(Family)
+    t3.compile_kernels()
+    s3gen.compile_kernels(chosen)
+"""
 _LOADED = re.compile(r"wiring: .+ is ready on (?P<device>\w+)")
 _STOP_S = 20.0  # within which a worker must end
 
@@ -95,6 +115,21 @@ def prove_contents(image: str, *, originals: bool) -> dict[str, float]:
     if without > _LARGEST_WITHOUT_WEIGHTS or (not originals and figures["image_bytes"] > _LARGEST_IMAGE):
         raise ProofFailedError(f"{image} has {without / 1e9:.2f} GB and {weights_bytes / 1e9:.2f} GB of weights")
     return figures
+
+
+def prove_kernels(image: str) -> None:
+    """Ask an image for CUDA for the kernels of its models, as its worker does on each kind of GPU.
+
+    Raises:
+        ProofFailedError: one of them would be compiled at the start.
+    """
+    if {"CHATTERBOX_DEVICE=cpu", "PREPARED_PROFILES=fast"} & set(config_of(image)["Env"]) != {"PREPARED_PROFILES=fast"}:
+        return
+    with container_of(image) as container:
+        enter = [sys.executable, "-m", "tools.image.enter", container, "python3", "-c", _KERNELS]
+        done = subprocess.run(enter, check=False, capture_output=True, text=True)  # noqa: S603
+    if done.returncode:
+        raise ProofFailedError(f"{image}: {done.stderr.strip()[-2000:]}")
 
 
 def prove_start(image: str) -> dict[str, float]:
@@ -299,6 +334,8 @@ def main(arguments: list[str] | None = None) -> None:
         figures["worker"] = prove_contents(chosen.worker, originals=chosen.originals)
     if chosen.server:
         figures["server"] = prove_contents(chosen.server, originals=chosen.originals)
+    for image in filter(None, (chosen.worker, chosen.server)):
+        prove_kernels(image)
     if chosen.full and not chosen.contents:
         figures["worker"] |= prove_start(chosen.worker)
     elif not chosen.contents:
