@@ -34,7 +34,7 @@ IMAGE_MODELS = ("multilingual", "turbo")  # the Dockerfile's default
 NOT_FOR_THE_HUB = {
     "only for the HTTP server": {
         "host", "port", "api_keys", "rate_limit_per_minute", "queue_limit", "cors_origins", "idle_unload",
-        "idle_unload_s", "backend", "runpod_api_key", "runpod_base_url", "hosts", "root_path",
+        "idle_unload_s", "backend", "runpod_api_key", "runpod_base_url", "hosts", "root_path", "stream_format",
     },
     "set by the image": {"weights_dir", "packs", "device", "prepared_weights"},
     "the image's weights are prepared for one profile, without the originals": {"profile", "adapters"},
