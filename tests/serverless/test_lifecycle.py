@@ -94,7 +94,8 @@ def test_sigterm_in_mid_job_loses_nothing_and_ends_the_worker_in_time(tmp_path: 
         assert [answers[job_id]["workerId"] for job_id in running] == [first] * 3
         assert {answers[job_id]["workerId"] for job_id in late}.isdisjoint({first})
         assert all(queue.jobs[job_id].done_posts == 1 for job_id in answers)
-        assert not any("retries" in answer for answer in answers.values())
+        # a late one may have been given to a request that was just being closed
+        assert not any("retries" in answers[job_id] for job_id in running)
 
 
 def test_an_idle_worker_ends_at_once_on_sigterm(tmp_path: Path) -> None:

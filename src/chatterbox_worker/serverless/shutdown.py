@@ -89,9 +89,9 @@ class Shutdown:
         if self._began.is_set():
             return
         self._began.set()
-        log.info("shutting down: finishing what runs, taking nothing new")
         for poll in self._polls:
             poll.cancel()
+        log.info("shutting down: finishing what runs, taking nothing new")
         asyncio.get_running_loop().call_later(DRAIN_S, self._give_up)
         watchdog = threading.Timer(EXIT_S, _end_process)
         watchdog.daemon = True
