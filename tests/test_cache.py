@@ -209,7 +209,9 @@ def test_an_entry_can_be_had_while_it_is_being_written(tmp_path: Path, held_writ
     held_writes.set()
     cache.files.flush()
 
-    assert cache._unwritten == {}
+    stored = cache.get("k", "wav")
+    assert stored is not None
+    assert stored is not later
     assert (tmp_path / FILE).read_bytes().endswith(later.audio)
 
 

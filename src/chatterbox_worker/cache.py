@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from chatterbox_worker.answer import SpeechInfo
-from chatterbox_worker.stored_files import StoredFiles
+from chatterbox_worker.stored_files import StoredFiles, Unwritten
 
 PIPELINE_VERSION = 6
 """Raise it whenever the same request would sound different than before: it is part of every key."""
@@ -50,8 +50,7 @@ class AudioCache:
         self.folder = folder
         self._lock = threading.Lock()
         self._making: dict[str, Future[CacheEntry]] = {}
-        self._unwritten: dict[str, CacheEntry] = {}
-        """By file name, until they are on the volume."""
+        self._unwritten = Unwritten[CacheEntry](self.files)
         self.hits = 0
         self.misses = 0
 
@@ -81,19 +80,7 @@ class AudioCache:
 
     def put(self, key: str, audio_format: str, entry: CacheEntry) -> None:
         """Store the entry soon, if the volume allows it; `get` finds it at once."""
-        name = _name(key, audio_format)
-
-        def write() -> None:
-            try:
-                self.files.write(name, _pack(entry))
-            finally:
-                with self._lock:
-                    if self._unwritten.get(name) is entry:  # not one that was put later
-                        del self._unwritten[name]
-
-        with self._lock:
-            if self.files.write_later(write, len(entry.audio)):
-                self._unwritten[name] = entry
+        self._unwritten.put(_name(key, audio_format), entry, _pack, len(entry.audio))
 
     @contextlib.contextmanager
     def single_flight(

@@ -22,7 +22,7 @@ import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import TypeVar
+from typing import Generic, TypeVar
 
 from chatterbox_worker.files import ORPHAN_S, write_whole
 from chatterbox_worker.mounts import LOOK_UP_S, allow_bytes, mount_of
@@ -205,6 +205,33 @@ class StoredFiles:
         if what not in self._complained:
             self._complained.add(what)
             log.warning("%s cannot %s %s: %s; going on without it", self._about, what, self.folder, error)
+
+
+class Unwritten(Generic[_T]):
+    """What waits to be written, so that it is found under its file's name at once. Thread-safe."""
+
+    def __init__(self, files: StoredFiles) -> None:
+        self._files = files
+        self._values: dict[str, _T] = {}
+        self._lock = threading.Lock()
+
+    def get(self, name: str) -> _T | None:
+        return self._values.get(name)
+
+    def put(self, name: str, value: _T, pack: Callable[[_T], bytes], size_bytes: int) -> None:
+        """Write `pack(value)` later; nothing is kept if it is left out. `size_bytes`: the memory that it takes."""
+
+        def write() -> None:
+            try:
+                self._files.write(name, pack(value))
+            finally:
+                with self._lock:
+                    if self._values.get(name) is value:  # not one that was put later
+                        del self._values[name]
+
+        with self._lock:
+            if self._files.write_later(write, size_bytes):
+                self._values[name] = value
 
 
 def _read_file(path: Path, *, newer_than_s: float) -> tuple[bytes, os.stat_result]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import threading
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -207,15 +208,24 @@ def test_a_volume_that_cannot_be_written_does_not_matter(settings: Settings, tmp
     assert len(engine.takes) == 6
 
 
+def _wait(event: threading.Event) -> None:
+    assert event.wait(10)
+
+
 def test_a_stored_take_is_the_take_to_the_bit(tmp_path: Path) -> None:
     files = AudioCache(tmp_path, max_bytes=10**9, max_age_s=1e6).files
     chunks = ChunkCache(files)
     noise = np.random.default_rng(1).uniform(-1.2, 1.2, 5000).astype(np.float32)
     take = StoredTake(Audio(to_24_bits(noise), RATE), ("a warning",), (0.0, 0.25))
+    goes_on = threading.Event()
+    files.write_later(lambda: _wait(goes_on), 0)
     chunks.put("k" * 64, take)
+    assert chunks.get("k" * 64, timed=True) is take  # before it is written
+    goes_on.set()
     files.flush()
     stored = chunks.get("k" * 64, timed=True)
     assert stored is not None
+    assert stored is not take
     assert np.array_equal(stored.audio.samples, take.audio.samples)
     assert (stored.warnings, stored.boundaries_s, stored.audio.sample_rate) == (take.warnings, (0.0, 0.25), RATE)
     assert np.abs(take.audio.samples - noise.clip(-1, 1)).max() <= 2**-23

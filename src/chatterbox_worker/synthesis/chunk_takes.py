@@ -15,7 +15,6 @@ import secrets
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
 
 import numpy as np
 import soundfile
@@ -23,7 +22,7 @@ import soundfile
 from chatterbox_worker.answer import SpokenCheck
 from chatterbox_worker.audio.clip import Audio, Samples, concatenate
 from chatterbox_worker.engine import Take, TakeFacts
-from chatterbox_worker.stored_files import StoredFiles
+from chatterbox_worker.stored_files import StoredFiles, Unwritten
 from chatterbox_worker.synthesis.checked_takes import check_of
 from chatterbox_worker.text.chunk import Chunk
 
@@ -154,18 +153,23 @@ class ChunkCache:
 
     def __init__(self, files: StoredFiles) -> None:
         self._files = files
+        self._unwritten = Unwritten[StoredTake](files)
 
     def get(self, key: str, *, timed: bool) -> StoredTake | None:
         """The take, or None: absent, damaged, or without the times of its characters where they are wanted."""
-        data = self._files.read(f"{key}.{_SUFFIX}")
+        name = _name(key)
+        take = self._unwritten.get(name) or self._read(name)
+        return None if take is None or (timed and not take.boundaries_s) else take
+
+    def _read(self, name: str) -> StoredTake | None:
+        data = self._files.read(name)
         if data is None:
             return None
         try:
-            take = _decode(bytes(data))
+            return _decode(bytes(data))
         except (ValueError, KeyError, TypeError, soundfile.LibsndfileError) as error:
             log.warning("a stored chunk cannot be read: %s", error)
             return None
-        return None if timed and not take.boundaries_s else take
 
     def recorded(self, take: Take, key: str | None) -> Take:
         """The take, which will be stored once it has been read to its end. None: it is as if it were stored, so that
@@ -174,11 +178,12 @@ class ChunkCache:
         return _RecordedTake(take, self, key)
 
     def put(self, key: str, take: StoredTake) -> None:
-        """Store the take soon."""
-        self._files.write_later(partial(self._write, key, take), take.audio.samples.nbytes)
+        """Store the take soon; `get` finds it at once."""
+        self._unwritten.put(_name(key), take, _encode, take.audio.samples.nbytes)
 
-    def _write(self, key: str, take: StoredTake) -> None:
-        self._files.write(f"{key}.{_SUFFIX}", _encode(take))
+
+def _name(key: str) -> str:
+    return f"{key}.{_SUFFIX}"
 
 
 def _encode(take: StoredTake) -> bytes:
