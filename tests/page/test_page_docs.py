@@ -36,9 +36,9 @@ def test_the_documentation_needs_no_key_and_no_other_server(
     expect(page.locator("#operations-speech-speech_v1_audio_speech_post, .opblock").first).to_be_visible()
     assert page.locator(".opblock").count() > 20
     page.get_by_role("button", name="Authorize").first.click()
-    page.locator(".modal-ux input").fill(KEY)
-    page.locator(".modal-ux").get_by_role("button", name="Apply credentials").click()
-    page.locator(".modal-ux").get_by_role("button", name="Close").click()
+    page.locator("#auth-bearer-value").fill(KEY)
+    page.locator(".modal-ux").get_by_role("button", name="Apply credentials").first.click()
+    page.locator(".modal-ux").get_by_role("button", name="Close").first.click()
     page.locator(".opblock", has_text="/v1/models").first.locator(".opblock-summary-control").click()
     page.get_by_role("button", name="Try it out").click()
     page.get_by_role("button", name="Execute").click()

@@ -118,6 +118,6 @@ class ToneEngine:
 def tone(utterance: Utterance) -> np.ndarray[tuple[int], np.dtype[np.float32]]:
     identity = repr((utterance.text, utterance.language, utterance.voice.digest, sorted(utterance.sampling.items()),
                      utterance.seed))  # fmt: skip
-    pitch = 200 + int(hashlib.sha256(identity.encode()).hexdigest()[:4], 16) % 1000
+    pitch = 200 + int.from_bytes(hashlib.sha256(identity.encode()).digest()[:4]) / 2**32 * 1000
     seconds = np.arange(round(len(utterance.text) * SECONDS_PER_CHARACTER * RATE)) / RATE
     return (0.3 * np.sin(2 * np.pi * pitch * seconds)).astype(np.float32)

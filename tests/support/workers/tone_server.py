@@ -92,7 +92,7 @@ class MelodyEngine:
 
 def _melody(utterance: Utterance) -> np.ndarray[tuple[int], np.dtype[np.float32]]:
     identity = repr((utterance.voice.digest, utterance.seed, sorted(utterance.sampling.items())))
-    pitch = 150 + hashlib.sha256(identity.encode()).digest()[0]
+    pitch = 150 + int.from_bytes(hashlib.sha256(identity.encode()).digest()[:4]) / 2**24  # seeds may be drawn at random
     size = round(CHAR_S * RATE)
     loud = [0.0 if letter.isspace() else 0.15 + 0.5 * (ord(letter) * 37 % 17) / 17 for letter in utterance.text]
     levels = np.asarray([0.0, *loud, 0.0])
