@@ -11,7 +11,7 @@ import pytest
 from openai import OpenAI
 
 from chatterbox_worker.config import Settings
-from chatterbox_worker.server import speech
+from chatterbox_worker.server import streamed
 from support import http_calls
 from support.serving import HeldEngine, wait_for
 
@@ -90,7 +90,7 @@ def test_a_stream_that_fails_in_the_middle_never_looks_whole(
     body = {"input": LONG + "And now explode, please. " * 9, "response_format": "pcm"}
     with pytest.raises(httpx2.RemoteProtocolError):
         http_calls.post(f"{live_url}/v1/audio/speech", json=body | {"stream_format": "audio"})
-    monkeypatch.setattr(speech, "_ERROR_READ_S", 0.0)
+    monkeypatch.setattr(streamed, "_ERROR_READ_S", 0.0)
     events = http_calls.broken_off_post(f"{live_url}/v1/audio/speech", body | {"stream_format": "sse"})
 
     assert (

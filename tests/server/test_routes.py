@@ -267,10 +267,10 @@ async def test_the_lists_show_what_is_served_and_what_a_page_needs(open_server: 
 @pytest.mark.parametrize(
     ("method", "path", "code", "message"),
     [
-        ("GET", "/nope", "not_found", "there is no such route; GET /docs lists those that there are"),
+        ("GET", "/nope", "not_found", "there is no such route; GET /docs lists all"),
         ("GET", "/v1/model", "not_found", "did you mean GET /v1/models?"),
-        ("POST", "/v1/audio/transcriptions", "not_found", "GET /docs lists those that there are"),
-        ("POST", "/v1/chat/completions", "not_found", "GET /docs lists those that there are"),
+        ("POST", "/v1/audio/transcriptions", "not_found", "GET /docs lists all"),
+        ("POST", "/v1/chat/completions", "not_found", "GET /docs lists all"),
         ("PUT", "/tts", "method_not_allowed", "PUT /tts: this route takes POST"),
         ("GET", "/tts", "method_not_allowed", "this route takes POST"),
         ("GET", "/v1/audio/speech", "method_not_allowed", "this route takes POST"),

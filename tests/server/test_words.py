@@ -12,6 +12,7 @@ import pytest
 from websockets.asyncio.client import connect
 
 from chatterbox_worker.answer import SpokenWord, UnsentWords
+from chatterbox_worker.server import streamed
 from support import http_calls
 from support.serving import HeldEngine, Open, decoded_s
 
@@ -150,12 +151,12 @@ async def test_captioned_speech_refuses_by_the_callers_name(
     assert message in answer.json()["error"]
 
 
-@pytest.mark.anyio
-async def test_lines_that_fail_end_with_the_reason(open_server: Open) -> None:
-    async with open_server() as http:
-        answer = await http.post("/dev/captioned_speech", json={"input": TEXT + " Explode.", "chunk_size": 100})
+def test_lines_that_fail_end_with_the_reason_and_are_broken_off(live_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(streamed, "_ERROR_READ_S", 0.0)
+    body = {"input": TEXT + " Explode.", "chunk_size": 100}
+    text = http_calls.broken_off_post(f"{live_url}/dev/captioned_speech", body)
 
-    *lines, last = map(json.loads, answer.text.splitlines())
+    *lines, last = map(json.loads, text.splitlines())
     assert all(line["audio"] or line["timestamps"] for line in lines)
     assert last == {"error": "the engine failed on this chunk", "code": "synthesis_failed"}
 

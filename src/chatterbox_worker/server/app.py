@@ -98,7 +98,7 @@ def create_app(settings: Settings, backend: Backend | None = None) -> FastAPI:
     app.include_router(websocket.router)
     documentation.add_routes(app)
     describe = app.openapi
-    app.openapi = cache(lambda: answers.complete(describe()))  # type: ignore[method-assign]  # FastAPI's way to change it
+    app.openapi = cache(lambda: answers.complete(describe()))  # type: ignore[method-assign]  # as FastAPI shows
     app.state.routes = KnownRoutes([*app.routes, *(route for router in _ROUTERS for route in router.routes)])
     if PAGE.is_dir():
         app.mount("/", GZipMiddleware(Page(app.state.routes, directory=PAGE)), name="page")

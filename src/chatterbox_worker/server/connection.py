@@ -238,7 +238,7 @@ class HttpConnection(_DropsStalled, H11Protocol):
             self._end_head()  # it is a WebSocket now
             return
         self._watch_head()
-        offers_upgrade = self.conn.their_state is h11.MIGHT_SWITCH_PROTOCOL  # type: ignore[attr-defined]  # a star import
+        offers_upgrade = self.conn.their_state is h11.MIGHT_SWITCH_PROTOCOL  # type: ignore[attr-defined]  # import *
         if offers_upgrade and not self.conn.trailing_data[0]:
             self.flow.resume_reading()  # h11 waits for the answer, but a client that hangs up must be noticed
 

@@ -114,7 +114,7 @@ async def _http_exception(request: Request, error: Exception) -> JSONResponse:
     detail = error.detail
     if error.status_code == HTTPStatus.NOT_FOUND:
         near = request.app.state.routes.nearest(request.method, path)
-        hint = f"did you mean {near}?" if near else "GET /docs lists those that there are"
+        hint = f"did you mean {near}?" if near else "GET /docs lists all"
         detail = f"there is no such route; {hint}"
     if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
         detail = f"this route takes {choices(sorted(request.app.state.routes.methods_of(path)))}"

@@ -13,7 +13,6 @@ from __future__ import annotations
 import asyncio
 import base64
 import json
-import logging
 import math
 from collections.abc import AsyncIterator, Mapping
 from contextlib import ExitStack
@@ -28,23 +27,27 @@ from chatterbox_worker.answer import Recording, SpeechInfo
 from chatterbox_worker.cancel import CancelScope
 from chatterbox_worker.catalogue import FORMATS
 from chatterbox_worker.config import Settings
-from chatterbox_worker.errors import InvalidRequest, choices, for_caller, quote
+from chatterbox_worker.errors import InvalidRequest, WorkerError, choices, quote
 from chatterbox_worker.request import AudioRequest, SpeechRequest
 from chatterbox_worker.server import failures
 from chatterbox_worker.server.backend import Live
 from chatterbox_worker.server.middleware import is_head
 from chatterbox_worker.server.sliced import SlicedResponse, json_response
 from chatterbox_worker.server.state import AppState
-from chatterbox_worker.server.streamed import ProgressScope, StreamPart, cancel_on_disconnect, stream, stream_head
+from chatterbox_worker.server.streamed import (
+    ProgressScope,
+    StreamPart,
+    cancel_on_disconnect,
+    stream,
+    stream_head,
+    with_error,
+)
 from chatterbox_worker.synthesis.chunk_takes import candidate_seeds
 from chatterbox_worker.text import captions
-
-log = logging.getLogger(__name__)
 
 _Stream = Literal["whole", "audio", "sse"]
 _STREAM_FORMATS: Mapping[str, _Stream] = {"audio": "audio", "sse": "sse"}
 _TOKENS_PER_S = 25  # Chatterbox's speech tokens last 40 ms each (S3 tokenizer, 25 Hz)
-_ERROR_READ_S = 1.0  # until the connection is broken off: a browser drops what its page has not read by then
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,7 +169,22 @@ async def _audio(parts: AsyncIterator[StreamPart], live: Live, scope: ProgressSc
         yield part.audio
 
 
-async def _events(
+def _events(
+    parts: AsyncIterator[StreamPart],
+    live: Live,
+    scope: ProgressScope,
+    *,
+    request: AudioRequest,
+    options: ResponseOptions,
+) -> AsyncIterator[bytes]:
+    return with_error(_events_of_success(parts, live, scope, request=request, options=options), _error_event)
+
+
+def _error_event(failure: WorkerError) -> bytes:
+    return _event({"type": "error", "error": failures.openai_error(failure)})
+
+
+async def _events_of_success(
     parts: AsyncIterator[StreamPart],
     live: Live,
     scope: ProgressScope,
@@ -175,23 +193,17 @@ async def _events(
     options: ResponseOptions,
 ) -> AsyncIterator[bytes]:
     reported = None
-    try:
-        async for part in parts:
-            if part.audio:
-                yield _event({"type": "speech.audio.delta", "audio": base64.b64encode(part.audio).decode()})
-            if part.words:
-                yield _event({"type": "speech.words", "words": [word.as_json() for word in part.words]})
-            if options.progress and scope.position is not None and (position := scope.position) != reported:
-                reported = position
-                done, total, audio_s = position
-                yield _event({
-                    "type": "speech.progress", "chunks_done": done, "chunks_total": total, "audio_s": round(audio_s, 3)
-                })  # fmt: skip
-    except Exception as error:
-        failure = for_caller(error, log)
-        yield _event({"type": "error", "error": failures.openai_error(failure)})
-        await asyncio.sleep(_ERROR_READ_S)
-        raise failure from error  # a client that knows no such event, as LiveKit, must not take it for the end
+    async for part in parts:
+        if part.audio:
+            yield _event({"type": "speech.audio.delta", "audio": base64.b64encode(part.audio).decode()})
+        if part.words:
+            yield _event({"type": "speech.words", "words": [word.as_json() for word in part.words]})
+        if options.progress and scope.position is not None and (position := scope.position) != reported:
+            reported = position
+            done, total, audio_s = position
+            yield _event({
+                "type": "speech.progress", "chunks_done": done, "chunks_total": total, "audio_s": round(audio_s, 3)
+            })  # fmt: skip
     info = live.info()
     tokens = math.ceil(info.duration_s * _TOKENS_PER_S)
     usage = {"input_tokens": len(request.text), "output_tokens": tokens, "total_tokens": len(request.text) + tokens}

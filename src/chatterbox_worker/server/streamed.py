@@ -19,7 +19,7 @@ from starlette.types import Receive, Scope, Send
 from chatterbox_worker.answer import SpokenWord, UnsentWords
 from chatterbox_worker.audio.stream_encode import StreamEncoder
 from chatterbox_worker.cancel import CancelScope
-from chatterbox_worker.errors import WorkerError
+from chatterbox_worker.errors import WorkerError, for_caller
 from chatterbox_worker.request import AudioRequest
 from chatterbox_worker.server.backend import Live
 from chatterbox_worker.server.limits import Ticket
@@ -28,6 +28,7 @@ from chatterbox_worker.server.state import AppState
 log = logging.getLogger(__name__)
 
 _HEADERS = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}  # nginx and others would hold the first audio back
+_ERROR_READ_S = 1.0  # until the connection is broken off: a browser drops what its page has not read by then
 _SLICE_BYTES = 24_000  # of audio in one event: 32 kB of base64, which any reader of lines takes
 
 
@@ -95,6 +96,20 @@ async def stream(http: Request, state: AppState, request: AudioRequest, write: W
 def stream_head(mimetype: str) -> Response:
     """What `stream` answers with, before its first audio: like that, without a length."""
     return StreamingResponse(iter(()), media_type=mimetype, headers=_HEADERS)
+
+
+async def with_error(written: AsyncIterator[bytes], describe: Callable[[WorkerError], bytes]) -> AsyncIterator[bytes]:
+    """What is written, and of a failure a description, after which the connection is broken off: a client that does not
+    know the description, as LiveKit, must not take what came for the whole.
+    """
+    try:
+        async for each in written:
+            yield each
+    except Exception as error:
+        failure = for_caller(error, log)
+        yield describe(failure)
+        await asyncio.sleep(_ERROR_READ_S)
+        raise failure from error
 
 
 class _SpeechResponse(StreamingResponse):

@@ -24,7 +24,7 @@ def main(arguments: Sequence[str]) -> int:
         reads_sets = options.dataset is not None or (options.data is not None and options.data.suffix == ".parquet")
         extras.require(extras.NEEDED + (extras.FOR_DATASETS if reads_sets else ()))
         settings = Settings.from_env(with_folders(environment()))
-        from chatterbox_worker.train.run import run  # noqa: PLC0415 - importing torch takes seconds: only after the checks
+        from chatterbox_worker.train.run import run  # noqa: PLC0415 - torch takes seconds: after the checks
 
         run(options, settings, command.print_line)
     except WorkerError as error:

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import base64
 import json
-import logging
 import math
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from functools import partial
@@ -20,14 +19,13 @@ from fastapi import APIRouter, Request, Response
 
 from chatterbox_worker.answer import SpokenWord
 from chatterbox_worker.catalogue import FORMATS
-from chatterbox_worker.errors import InvalidRequest, for_caller, quote
+from chatterbox_worker.errors import InvalidRequest, quote
 from chatterbox_worker.server import bodies, failures, schemas, speech, streamed
 from chatterbox_worker.server.backend import Live
 from chatterbox_worker.server.routes.openai import openai_fields
 from chatterbox_worker.server.sliced import json_response
 from chatterbox_worker.server.state import State
 
-log = logging.getLogger(__name__)
 router = APIRouter(tags=["Kokoro-FastAPI"])
 
 _NAMES = {"text": "input", "format": "response_format", "language": "lang_code", "gain_db": "volume_multiplier"}
@@ -88,16 +86,13 @@ _CONVERTED: Mapping[str, tuple[str, Callable[[object], object]]] = {
 }
 
 
-async def _lines(
+def _lines(
     parts: AsyncIterator[streamed.StreamPart], live: Live, scope: streamed.ProgressScope, *, mimetype: str
 ) -> AsyncIterator[bytes]:
-    """An error has a line of its own, without audio, so that it cannot be taken for the end."""
+    """An error has a line of its own, without audio."""
     del live, scope
-    try:
-        async for part in parts:
-            yield _line(_answer(part.audio, part.words, mimetype))
-    except Exception as error:  # noqa: BLE001 - the status has been sent, so a line must report it
-        yield _line(for_caller(error, log).answer())
+    lines = (_line(_answer(part.audio, part.words, mimetype)) async for part in parts)
+    return streamed.with_error(lines, lambda failure: _line(failure.answer()))
 
 
 def _answer(audio: bytes, words: Sequence[SpokenWord], mimetype: str) -> dict[str, Any]:

@@ -39,7 +39,8 @@ _ELEMENTS = (
     "N[abdeihop]?|O[gs]?|P[abdmortu]?|R[abefghnu]|S[bcegimnr]?|T[abcehilm]|U|V|W|Xe|Yb?|Z[nr]"
 )
 _COMPOUND = (
-    rf"(?<![{WORD}.@#/-])(?=[A-Za-z]*\d|NaCl(?!\w)|NaOH(?!\w)|HCl(?!\w)|KCl(?!\w)|KOH(?!\w))(?:(?:{_ELEMENTS})\d{{0,2}}){{2,8}}"
+    rf"(?<![{WORD}.@#/-])(?=[A-Za-z]*\d|NaCl(?!\w)|NaOH(?!\w)|HCl(?!\w)|KCl(?!\w)|KOH(?!\w))"
+    rf"(?:(?:{_ELEMENTS})\d{{0,2}}){{2,8}}"
     rf"(?![{WORD}@]|-\d)"
 )
 _MIXED = re.compile(r"[a-z]|\d[A-Z]{2}|[A-Z]{2}\d+[A-Z]|(?:CO|SO|NO|PO|NH|CH)\d$")

@@ -22,8 +22,8 @@ ANY_MONTH = rf"(?:{MONTHS}|(?:{'|'.join(SHORT_MONTHS)})(?:\.|(?!\w)))"
 DAY = r"(?:Mo|Di|Mi|Do|Fr|Sa|So)"
 
 _OTHERS_IN_E = (  # nouns in -e are feminine; these are the masculine and neuter ones among those that are counted
-    r"(?!\w*(?:[Ss]ekunde|[Uu]rkunde|[Pp]hase|[Ww]affe|[Gg]iraffe|[Kk]araffe|[Mm]etropole|[Ss]pende|[Ww]ende|[Ll]egende|"
-    r"[Dd]ividende|[Ff]ontäne|[Ll]auge|[Kk]erbe|[Ff]regatte)\b)"
+    r"(?!\w*(?:[Ss]ekunde|[Uu]rkunde|[Pp]hase|[Ww]affe|[Gg]iraffe|[Kk]araffe|[Mm]etropole|[Ss]pende|[Ww]ende|"
+    r"[Ll]egende|[Dd]ividende|[Ff]ontäne|[Ll]auge|[Kk]erbe|[Ff]regatte)\b)"
     r"(?:\w*(?:[Kk]äse|[Nn]ame|[Bb]uchstabe|[Jj]unge|[Kk]unde|[Kk]ollege|[Ee]xperte|[Bb]ote|[Zz]euge|[Nn]effe|"
     r"[Rr]iese|[Hh]ase|[Ll]öwe|[Aa]ffe|[Oo]chse|[Bb]ulle|[Gg]atte|[Gg]enosse|[Ii]nsasse|[Gg]edanke|[Gg]laube|[Ww]ille|"
     r"[Ff]unke|[Ff]riede|[Ss]klave|[Mm]atrose|[Pp]irat|[Ff]ranzose|[Rr]usse|[Pp]ole|[Tt]ürke|[Gg]rieche|[Dd]äne|"

@@ -113,11 +113,7 @@ def find_custom(
         stored = look(layout, offline=True)
         _check_languages(_Search(model, stored.folder, ()), stored.path(layout.tokenizer[0]))
         return stored
-    path = Path(model.place)
-    if model.is_on_hub:
-        cached = _cached(model, runpod_cache, offline=offline)
-        path = cached or _download(model, runpod_cache, hub_cache, offline=offline)
-    search = _examine(model, path)
+    path, search = _own_files(model, runpod_cache, hub_cache, offline=offline)
     base = LAYOUTS[model.family]
 
     def from_base(only: Container[str] | None) -> Checkpoint:
@@ -184,8 +180,21 @@ def _inside(model: CustomModel) -> str:
     return "/".join(model.place.partition("@")[0].split("/")[2:])
 
 
-def _cached(model: CustomModel, runpod_cache: Path, *, offline: bool) -> Path | None:
-    """The folder or the file in RunPod's model cache; None for one without a T3 if it can still be downloaded."""
+def _own_files(
+    model: CustomModel, runpod_cache: Path, hub_cache: Path | None, *, offline: bool
+) -> tuple[Path, _Search]:
+    """The folder or the file on this machine, and what is in there. Raises NotReady."""
+    if not model.is_on_hub:
+        path = Path(model.place)
+    elif cached := _cached(model, runpod_cache, offline=offline):
+        return cached
+    else:
+        path = _download(model, runpod_cache, hub_cache, offline=offline)
+    return path, _examine(model, path)
+
+
+def _cached(model: CustomModel, runpod_cache: Path, *, offline: bool) -> tuple[Path, _Search] | None:
+    """As `_own_files`, in RunPod's model cache; None for one without a T3 if it can still be downloaded."""
     remote = _remote(model)
     found = snapshots(runpod_cache, remote)
     exact = [each for each in found if _is_revision(each, remote.revision)]
@@ -194,17 +203,16 @@ def _cached(model: CustomModel, runpod_cache: Path, *, offline: bool) -> Path | 
     if not exact:
         return None
     path = exact[0] / _inside(model)
-    if offline or _has_t3(model, path):
-        return path
+    try:
+        search = _examine(model, path)
+    except NotReady:
+        if offline:
+            raise
+    else:
+        if offline or any("T3" in each.parts for each in search.contents):
+            return path, search
     _log.warning("%s has no T3 of %s: its files are incomplete; looking on the hub", path, model.name)
     return None
-
-
-def _has_t3(model: CustomModel, path: Path) -> bool:
-    try:
-        return any("T3" in each.parts for each in _examine(model, path).contents)
-    except NotReady:
-        return False
 
 
 def _download(model: CustomModel, runpod_cache: Path, hub_cache: Path | None, *, offline: bool) -> Path:
